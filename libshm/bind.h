@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bind.h - tying families and handles to records and cells. Process mutex held throughout.
+ */
+#ifndef SM_BIND_H
+#define SM_BIND_H
+
+#include "catalog.h"
+#include "writer.h"
+
+/* Cells of a handle's series, from its place on. */
+uint32_t handle_cells(const struct handle *h);
+
+/* Give a family its record. 0 or -errno as sm_declare() lists them. */
+int bind_family(struct sm_family *f, struct sm_diag *diag);
+
+/* Give a handle its cells: finds or makes the series, reserves memory, holds it, publishes `where`.
+ * 0, or -EDQUOT (the family is at its cap: use the overflow handle), or -errno; counted. */
+int bind_handle(struct handle *h);
+
+/* Bind everything of m to its region. old, old_slot: the file it was bound to before, whose gauge values
+ * are carried over; or NULL. What cannot be bound stays a null object. */
+void bind_all(struct sm *m, struct region *old, unsigned old_slot);
+
+/* Make every handle a null object, for good or until the next bind_all(). */
+void unbind_all(struct sm *m);
+void unbind_handle(struct handle *h);
+
+/* Handles whose series another process removed begin a new one. */
+void rebind_removed(struct sm *m);
+
+/* writer.c: prepare lanes until so many are free; memory for one more series in all lanes. */
+int writer_prepare_lanes(struct sm *m, unsigned wanted_free);
+int writer_reserve(struct sm *m, int fd, sm_where_ place, uint32_t ncells);
+
+#endif

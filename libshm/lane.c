@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lane.c - see lane.h.
+ *
+ * What a forked child finds: the control block and all rows are zero. So no region is claimed, no
+ * lane is prepared, no row is owned. The thread that forked still has its row in thread-local
+ * storage, and so have its source files; rows are never given out twice within a family of
+ * processes but to threads of the same process (next_row only grows and is inherited), so that row
+ * is its own in the child, too.
+ *
+ * A lane's owner word, in the control block:
+ *	0			not prepared
+ *	LANE_FREE		prepared, nobody's
+ *	kernel thread id + 1	taken
+ */
+#include "lane.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "writer.h"
+
+#define ROWS		1024u
+#define LANE_FREE	1u
+
+struct row {
+	char *entry[SM_ROW_ENTRIES_];
+};
+
+struct control {
+	uint32_t mutex;			/* 0 free, 1 taken, 2 taken and waited for */
+	uint32_t process;		/* kernel process id; 0 not asked yet */
+	uint32_t failed_claims;		/* of a forked child: it asks again from time to time only */
+	uint32_t claimed[LANE_REGIONS];
+	uint32_t wanted[LANE_REGIONS];
+	uint32_t owner[LANE_REGIONS][SM_MAX_LANES_PER_SLOT];
+	char *shared[LANE_REGIONS];
+	char *lane[LANE_REGIONS][SM_MAX_LANES_PER_SLOT];
+	uint32_t row_owner[ROWS];	/* kernel thread id, 0 none in this process */
+};
+
+static struct control *control;		/* NULL until lanes_init() */
+static struct row *rows;
+static uint32_t next_row;
+static struct sm *region_owner[LANE_REGIONS];	/* ordinary memory: inherited */
+
+static __thread struct row *my_row;
+static __thread uint32_t my_tries;
+
+static char *const no_row[SM_ROW_ENTRIES_];
+
+/* ---- set-up ------------------------------------------------------------------------------- */
+
+static __thread bool fork_locked;
+
+static void before_fork(void)
+{
+	/* Whatever is under way ends first, so that the child's copy is whole. A holder that does
+	 * not finish in time is stopped in a debugger; forking then is no worse than _Fork(). */
+	fork_locked = process_lock() == 0;
+}
+
+static void after_fork_parent(void)
+{
+	if (fork_locked)
+		process_unlock();
+}
+
+int lanes_init(void)
+{
+	static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
+	size_t head = (sizeof(struct control) + SM_PAGE - 1) / SM_PAGE * SM_PAGE;
+	size_t bytes = head + ROWS * sizeof(struct row);
+	char *p;
+	int rc = 0;
+
+	pthread_mutex_lock(&once);
+	if (!load_acquire(&control)) {
+		p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (p == MAP_FAILED) {
+			rc = -errno;
+		} else if (madvise(p, bytes, MADV_WIPEONFORK) != 0) {
+			munmap(p, bytes);
+			rc = -ENOSYS;
+		} else {
+			rows = (struct row *)(void *)(p + head);
+			/* The child's mutex is wiped, so it needs no handler there. */
+			pthread_atfork(before_fork, after_fork_parent, NULL);
+			store_release(&control, (struct control *)(void *)p);
+		}
+	}
+	pthread_mutex_unlock(&once);
+	return rc;
+}
+
+static long futex(uint32_t *word, int op, uint32_t value, const struct timespec *timeout)
+{
+	return syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, timeout, NULL, 0);
+}
+
+bool process_trylock(void)
+{
+	uint32_t free_word = 0;
+
+	return cas_acq_rel(&control->mutex, &free_word, 1u);
+}
+
+int process_lock(void)
+{
+	struct timespec step = { 0, 100000000 };
+	unsigned tries;
+
+	if (process_trylock())
+		return 0;
+	for (tries = 0; tries < 50; tries++) {
+		if (__atomic_exchange_n(&control->mutex, 2u, __ATOMIC_ACQ_REL) == 0)
+			return 0;
+		futex(&control->mutex, FUTEX_WAIT, 2, &step);
+	}
+	return -ETIMEDOUT;
+}
+
+void process_unlock(void)
+{
+	if (__atomic_exchange_n(&control->mutex, 0u, __ATOMIC_ACQ_REL) == 2)
+		futex(&control->mutex, FUTEX_WAKE, 1, NULL);
+}
+
+/* ---- rows --------------------------------------------------------------------------------- */
+
+static uint32_t thread_id(void)
+{
+	return (uint32_t)syscall(SYS_gettid);
+}
+
+/* The process whose memory this is: in a vfork child that is its parent. */
+static uint32_t process_id(void)
+{
+	uint32_t id = load_relaxed(&control->process);
+
+	if (!id) {
+		id = (uint32_t)getpid();
+		store_relaxed(&control->process, id);
+	}
+	return id;
+}
+
+/* A thread of this process that the kernel does not know any more runs no code of anybody. */
+static bool thread_gone(uint32_t tid)
+{
+	return syscall(SYS_tgkill, (int)process_id(), (int)tid, 0) != 0 && errno == ESRCH;
+}
+
+static struct row *take_row(uint32_t tid)
+{
+	uint32_t i, n = load_relaxed(&next_row), owner;
+
+	n = n < ROWS ? n : ROWS;
+	for (i = 0; i < n; i++) {
+		owner = load_relaxed(&control->row_owner[i]);
+		/* Our own number on a row that is not ours: a thread that had our id before us. */
+		if (owner && (owner == tid || thread_gone(owner)) &&
+		    cas_relaxed(&control->row_owner[i], &owner, tid)) {
+			memset(rows[i].entry, 0, sizeof(rows[i].entry));
+			return &rows[i];
+		}
+	}
+	i = load_relaxed(&next_row);
+	if (i < ROWS)
+		i = fetch_add_relaxed(&next_row, 1);
+	if (i >= ROWS)
+		return NULL;
+	store_relaxed(&control->row_owner[i], tid);
+	return &rows[i];
+}
+
+char *const *sm_row_here_(void)
+{
+	int saved = errno;
+
+	if (!load_acquire(&control))
+		return no_row;
+	if (!my_row)
+		my_row = take_row(thread_id());
+	else if (!load_relaxed(&control->row_owner[my_row - rows]))
+		store_relaxed(&control->row_owner[my_row - rows], thread_id());	/* forked */
+	errno = saved;
+	return my_row ? my_row->entry : no_row;
+}
+
+/* ---- regions ------------------------------------------------------------------------------ */
+
+int lanes_region_new(struct sm *m)
+{
+	unsigned i;
+
+	for (i = 1; i < LANE_REGIONS; i++)
+		if (!region_owner[i]) {
+			region_owner[i] = m;
+			return (int)i;
+		}
+	return -ENOSPC;
+}
+
+void lanes_withdraw(unsigned number)
+{
+	uint32_t i, n = load_relaxed(&next_row);
+
+	store_release(&control->claimed[number], 0);
+	for (i = 0; i < SM_MAX_LANES_PER_SLOT; i++)
+		store_relaxed(&control->owner[number][i], 0);
+	for (i = 0; i < n && i < ROWS; i++) {
+		store_relaxed(&rows[i].entry[2 * number], NULL);
+		store_relaxed(&rows[i].entry[2 * number + 1], NULL);
+	}
+	store_relaxed(&control->shared[number], NULL);
+	store_relaxed(&control->wanted[number], 0);
+}
+
+void lanes_region_free(unsigned number)
+{
+	lanes_withdraw(number);
+	region_owner[number] = NULL;
+}
+
+void lanes_publish_shared(unsigned number, char *shared)
+{
+	store_relaxed(&control->shared[number], shared);
+	store_release(&control->claimed[number], 1);
+}
+
+void lanes_publish(unsigned number, unsigned i, char *lane)
+{
+	store_relaxed(&control->lane[number][i], lane);
+	store_release(&control->owner[number][i], LANE_FREE);
+}
+
+bool lanes_claimed(unsigned number)
+{
+	return control && load_acquire(&control->claimed[number]);
+}
+
+unsigned lanes_prepared(unsigned number)
+{
+	unsigned i, n = 0;
+
+	for (i = 1; i < SM_MAX_LANES_PER_SLOT; i++)
+		n += load_relaxed(&control->owner[number][i]) != 0;
+	return n;
+}
+
+unsigned lanes_free(unsigned number)
+{
+	uint32_t owner;
+	unsigned i, n = 0;
+
+	for (i = 1; i < SM_MAX_LANES_PER_SLOT; i++) {
+		owner = load_relaxed(&control->owner[number][i]);
+		n += owner == LANE_FREE || (owner && thread_gone(owner - 1));
+	}
+	return n;
+}
+
+bool lanes_wanted(unsigned number)
+{
+	return __atomic_exchange_n(&control->wanted[number], 0u, __ATOMIC_RELAXED) != 0;
+}
+
+/* ---- the slow path of updates ------------------------------------------------------------- */
+
+/* A lane of its own for the calling thread, or NULL. */
+static char *take_lane(unsigned number, struct row *row)
+{
+	uint32_t owner, tid, i;
+
+	/* A thread that found none asks again from time to time only: asking costs system calls. */
+	if (my_tries && my_tries++ % 1024)
+		return NULL;
+	tid = thread_id();
+	for (i = 1; i < SM_MAX_LANES_PER_SLOT; i++) {
+		owner = load_acquire(&control->owner[number][i]);
+		if (!owner)
+			continue;
+		if (owner != LANE_FREE && owner != tid + 1 && !thread_gone(owner - 1))
+			continue;
+		if (cas_acq_rel(&control->owner[number][i], &owner, tid + 1)) {
+			my_tries = 0;
+			store_relaxed(&row->entry[2 * number], control->lane[number][i]);
+			return control->lane[number][i];
+		}
+	}
+	my_tries++;
+	store_relaxed(&control->wanted[number], 1);
+	return NULL;
+}
+
+static bool have_claim(unsigned number)
+{
+	struct sm *m = region_owner[number];
+
+	if (load_acquire(&control->claimed[number]))
+		return true;
+	if (!m || fetch_add_relaxed(&control->failed_claims, 1) % 1024)
+		return false;
+	if (!writer_claim_in_child(m))
+		return load_acquire(&control->claimed[number]);
+	store_relaxed(&control->failed_claims, 0);
+	return true;
+}
+
+/* The common writer's cell, for an update that has no other place: atomic adds, nobody's lane. */
+static uint64_t *common_cell(unsigned number, uint32_t cell, uint32_t ncells)
+{
+	struct sm *m = region_owner[number];
+	unsigned lane;
+
+	if (!m || !m->region || m->number != number)
+		return NULL;
+	lane = sm_lane_number(&m->region->geo, 0, 0);
+	if (region_reserve_cells(m->region, -1, lane, cell, ncells) != 0) {
+		writer_refuse(m, SM_REFUSED_LOST_UPDATE);
+		return NULL;
+	}
+	return region_lane(m->region, lane) + cell;
+}
+
+static uint64_t *find_cell(sm_where_ where, uint32_t ncells, bool *ret_shared)
+{
+	unsigned entry = WHERE_ENTRY(where), number = entry / 2;
+	struct row *row;
+	struct sm *m;
+	char *lane = NULL;
+
+	*ret_shared = true;
+	if (!number || number >= LANE_REGIONS || !load_acquire(&control))
+		return NULL;
+	sm_row_here_();
+	row = my_row;
+	if (!have_claim(number))
+		return common_cell(number, WHERE_BYTE(where) / 8, ncells);
+	if (entry % 2 == 0 && row) {
+		lane = load_relaxed(&row->entry[entry]);
+		if (!lane)
+			lane = take_lane(number, row);
+		*ret_shared = !lane;
+	}
+	if (!lane) {
+		lane = load_relaxed(&control->shared[number]);
+		if (row && entry % 2)
+			store_relaxed(&row->entry[entry], lane);
+		m = region_owner[number];
+		if (entry % 2 == 0 && m && writer_slot(m))
+			add_relaxed(&writer_slot(m)->shared_updates, 1);
+	}
+	return lane ? (uint64_t *)(void *)(lane + WHERE_BYTE(where)) : NULL;
+}
+
+uint64_t *lane_cell(sm_where_ where, uint32_t ncells, bool *ret_shared)
+{
+	int saved = errno;
+	uint64_t *cell = find_cell(where, ncells, ret_shared);
+
+	errno = saved;
+	return cell;
+}
+
+uint64_t *lane_shared_cell(sm_where_ where, uint32_t ncells)
+{
+	bool shared;
+
+	return lane_cell(where | 1, ncells, &shared);
+}
+
+void lane_add_double(uint64_t *cell, double v)
+{
+	uint64_t old = load_relaxed(cell), bits;
+	double sum;
+
+	do {
+		memcpy(&sum, &old, sizeof(sum));
+		sum += v;
+		memcpy(&bits, &sum, sizeof(bits));
+	} while (!cas_relaxed(cell, &old, bits));
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lane.h - which lane a thread writes to: rows, prepared lanes, fork.
+ *
+ * The process has one mapping marked MADV_WIPEONFORK: a control block and an array of rows. Each
+ * thread owns a row: per region two lane pointers, [2r] its own lane, [2r + 1] the writer's
+ * shared lane. A forked child (also of _Fork() or clone()) sees zeros, so that its first update
+ * is sent to the slow path and it becomes a writer of its own.
+ *
+ * Threads are known by their kernel id. A row or lane whose thread is gone (tgkill() says ESRCH) is
+ * taken over by the next thread that needs one; nothing is registered for thread exit, so
+ * updates from the last destructor of a thread are as good as any, and no destructor of ours
+ * runs. All of this is lock-free and safe in signal handlers.
+ *
+ * Region 0 is nowhere: its row entries are always NULL.
+ */
+#ifndef SM_LANE_H
+#define SM_LANE_H
+
+#include <shardmeter.h>
+#include <stdbool.h>
+#include "region.h"
+
+#define LANE_REGIONS (SM_ROW_ENTRIES_ / 2)
+
+struct sm;
+
+#define WHERE(entry, cell) ((sm_where_)(cell) << 35 | (entry))
+#define WHERE_ENTRY(where) ((uint8_t)(where))
+#define WHERE_BYTE(where) ((uint32_t)((where) >> 32))
+
+/* Set up the process-wide mapping; 0 or -errno (-ENOSYS: kernel too old). Thread: safe. */
+int lanes_init(void);
+
+/* The process mutex: around everything but updates. lock waits up to 5 s and returns
+ * 0 or -ETIMEDOUT; trylock never waits (for the update path, also in signal handlers). */
+int process_lock(void);
+bool process_trylock(void);
+void process_unlock(void);
+
+/* A number for a new region (1 to LANE_REGIONS - 1), or -ENOSPC. Process mutex held. */
+int lanes_region_new(struct sm *m);
+/* No thread updates through it any more: clear every row's entries and free the number. */
+void lanes_region_free(unsigned number);
+
+/* This process holds a slot in region `number` from now on, with these lanes: lane[0] is the shared
+ * one. Prepared lanes are added one by one; 1 <= i < SM_MAX_LANES_PER_SLOT. */
+void lanes_publish_shared(unsigned number, char *shared);
+void lanes_publish(unsigned number, unsigned i, char *lane);
+bool lanes_claimed(unsigned number);
+/* Give up the claim (sm_close(), or a claim that failed half way): rows forget their lanes. */
+void lanes_withdraw(unsigned number);
+
+/* Lanes of region `number` that are prepared and free, and that are prepared at all. */
+unsigned lanes_free(unsigned number);
+unsigned lanes_prepared(unsigned number);
+/* A thread wanted a lane and there was none, since the last call. */
+bool lanes_wanted(unsigned number);
+
+/*
+ * lane_cell - where the calling thread shall write `where`. Returns the cell and sets *ret_shared:
+ * false, the cell is this thread's own (plain add); true, others write it, too (atomic add).
+ * In a forked child it claims a slot first. If no slot can be had: the common writer's shared lane.
+ * n cells from there are usable. NULL: nowhere (null handle, or not even the common lane has the
+ * page: counted as a lost update).
+ * For the slow paths of updates. Signal: safe.
+ */
+uint64_t *lane_cell(sm_where_ where, uint32_t ncells, bool *ret_shared);
+
+/* The writer's shared lane's cell, claiming as lane_cell() does. */
+uint64_t *lane_shared_cell(sm_where_ where, uint32_t ncells);
+
+/* Add by the right method for *shared. */
+static inline void lane_add(uint64_t *cell, bool shared, uint64_t n)
+{
+	if (shared)
+		add_relaxed(cell, n);
+	else
+		sm_cell_add_(cell, n);
+}
+
+/* Add to a cell that holds the bits of a double. Compare-and-swap: exact also when a signal handler
+ * of the same thread falls between. */
+void lane_add_double(uint64_t *cell, double v);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * writer.h - struct sm, struct sm_family and the handles: the process' own side of a segment.
+ *
+ * Everything here is in ordinary memory and survives a lost segment. Binding ties it to a
+ * region: families get records, handles get cells. sm_open() binds; so do a heartbeat after a
+ * failed open, a forked child, and a re-creation after the file was removed. An unbound family or
+ * handle is a null object (where = 0), so all of these are one mechanism.
+ *
+ * Lists are append-only and published with release stores: a forked child may walk them whatever
+ * its parent's other threads were doing. All changes are under the process mutex.
+ */
+#ifndef SM_WRITER_H
+#define SM_WRITER_H
+
+#include <shardmeter.h>
+#include <stdbool.h>
+#include <time.h>
+#include "lane.h"
+#include "region.h"
+
+/* What a family is, with defaults filled in; the strings belong to it. */
+struct family_def {
+	enum sm_kind kind;
+	const char *name, *help, *unit;
+	unsigned nlabels;
+	const char *labels[SM_MAX_LABELS];
+	unsigned nstates;
+	const char *states[SM_MAX_STATES];
+	unsigned nbounds;
+	double bounds[SM_MAX_BOUNDS];
+	unsigned nbuckets;		/* united bounds + 1 */
+	uint32_t flags;			/* SM_FF_* */
+	int grid_lo, grid_hi;
+	enum sm_gauge_mode mode;
+	unsigned decimals, sum_decimals;
+	uint32_t normalise;
+	uint32_t cap;
+	enum sm_number number;		/* of this process; not part of the record */
+};
+
+struct handle;
+
+/* Label values -> handle, open addressing, read without a lock. Replaced when it grows; old ones
+ * are kept, since a reader may still be in them. */
+struct handle_table {
+	struct handle_table *older;
+	uint64_t mask;
+	uint64_t used;
+	struct {
+		uint64_t hash;
+		struct handle *handle;
+	} entry[];
+};
+
+struct sm_family {
+	struct sm *m;
+	struct sm_family *next;
+	struct family_def def;
+	bool null;			/* counts into nowhere for good */
+	uint32_t record;		/* bound: its record, and that record's incarnation */
+	uint64_t incarnation;		/* 0: not bound */
+	struct handle_table *table;
+	uint32_t handles;		/* how many, overflow not counted */
+	struct handle *overflow;
+	struct buckets *buckets;	/* histograms */
+};
+
+/*
+ * A handle. The public struct is its first member. `place` is the real where; the public one is 0
+ * for what has no inline path (double counters, mostrecent gauges, signed histograms).
+ * Aligned to a cache line: a look-up by short label values touches the first line only.
+ */
+#define SHORT_KEY 46
+
+struct handle {
+	union {
+		sm_where_ where;
+		struct sm_counter counter;
+		struct sm_gauge gauge;
+		struct sm_updown updown;
+		struct sm_histogram histogram;
+	} pub;
+	uint8_t has_short_key;
+	uint8_t short_key[SHORT_KEY + 1];	/* each value: length, bytes */
+	sm_where_ place;
+	struct sm_family *family;	/* NULL: the null handle */
+	struct handle *next;		/* all handles of the writer */
+	uint64_t hash;
+	uint32_t series;		/* bound: its record, and that record's incarnation */
+	uint64_t incarnation;		/* 0: not bound */
+	uint64_t retry_ns;		/* not bound: when to try again */
+	bool removed;			/* by sm_remove(): resolve makes a new series */
+	unsigned nvalues;
+	struct sm_str values[];		/* NUL-terminated copies, behind */
+};
+
+_Static_assert(offsetof(struct handle, pub) == 0, "the public handle comes first");
+_Static_assert(offsetof(struct handle, place) == 64, "what a look-up needs is in the first cache line");
+
+#define SM_SLOW_RULES 32
+
+struct sm {
+	struct sm *next;
+	bool null;			/* disabled: never binds */
+	int error;			/* why not bound, 0 bound */
+	char message[SM_DIAG_MESSAGE];
+	/* what was asked for */
+	char path[SM_PATH_MAX];
+	char wanted[SM_WRITER_NAME_MAX + 1];
+	char name[SM_WRITER_NAME_MAX + 1];	/* in use */
+	bool numbered;				/* the name is the program's: add an ordinal */
+	char version[SM_VERSION_MAX + 1];
+	char metadata[448];
+	uint32_t metadata_len;
+	unsigned flags;
+	bool create;
+	gid_t group;
+	unsigned thread_lanes;
+	unsigned lock_timeout_ms;
+	struct sm_geometry_wish wish;
+	char disabled[512];			/* globs of families, commas */
+	struct { char operation[64]; uint64_t ns; } slow[SM_SLOW_RULES];
+	unsigned nslow;
+	/* bound */
+	struct region *region;			/* the current one */
+	unsigned number;			/* of the region in the rows */
+	uint32_t slot;
+	uint64_t incarnation;
+	void *life;				/* page that holds the life lock */
+	struct older_region *older;		/* files that were removed under us */
+	/* made from it */
+	struct sm_family *families;
+	struct handle *handles;
+	uint64_t seen_removals;
+	bool pending;				/* some handle could not be bound: try again */
+	/* slow ring */
+	uint64_t slow_window_ns;
+	uint32_t slow_count;
+	uint32_t slow_per_second;
+};
+
+extern struct handle sm_null_handle;		/* also a valid histogram */
+extern struct sm_family sm_null_family;
+
+/* The slot of this writer in its region, NULL if not bound in this process (also in a forked child
+ * that has not claimed yet). */
+struct sm_slot *writer_slot(struct sm *m);
+
+/* Bind or re-bind m if that is needed (unbound, forked child, file replaced). Process mutex held.
+ * 0 or -errno, also kept in m->error. */
+int writer_bind(struct sm *m);
+
+/* The same from an update's slow path in a forked child: no allocation, no waiting. */
+bool writer_claim_in_child(struct sm *m);
+
+/* Count a refusal, in the slot if there is one, else in the header. Signal: safe. */
+void writer_refuse(struct sm *m, unsigned reason);
+
+/* Find or make the handle of a series; never NULL. kind must be the family's. */
+struct handle *family_resolve(struct sm_family *f, enum sm_kind kind, const struct sm_str *values,
+			      size_t n);
+
+/* One look without making anything: NULL if this process has not resolved it. */
+struct handle *family_find(struct sm_family *f, const struct sm_str *values, size_t n);
+
+static inline uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* ---- buckets.c: the index of a histogram ---- */
+
+/* The united bounds of a definition with their guide table. */
+struct buckets {
+	struct sm_buckets_ pub;
+	/* storage follows */
+};
+
+/* 0 and *ret, or -EINVAL (bounds), -ENOMEM. */
+int buckets_new(const struct family_def *def, struct buckets **ret);
+void buckets_free(struct buckets *b);
+
+/* Bucket of v by binary search: the slow path and the tests' reference. v is not NaN. */
+uint32_t buckets_find(const struct sm_buckets_ *b, double v);
+
+/* ---- normalise.c ---- */
+
+/* Should values of a label of this name be normalised by default? */
+bool normalise_default(const char *label);
+
+/* Write the normal form of value (runs of digits, UUIDs, hexadecimal and snowflake ids -> ":id") to
+ * ret_text; returns its length, at most size. A value without ids is copied as it is. */
+size_t normalise(struct sm_str value, char *ret_text, size_t size);
+
+#endif
