@@ -108,7 +108,8 @@ struct sm_diag {
 #define SM_OPEN_NO_CREATE	0x1u	/* fail with -ENOENT instead of creating the segment */
 #define SM_OPEN_COMMON		0x2u	/* write as the common writer: for short-lived programs such as
 					   shell commands. All updates are atomic adds in a lane that
-					   belongs to nobody; no slot is used, gauges stay. */
+					   belongs to nobody; no slot is used, gauges stay. Families
+					   that exist are never replaced by it. */
 #define SM_OPEN_DISABLED	0x4u	/* as SHARDMETER_DISABLE=1: null objects, no error */
 #define SM_OPEN_NO_ENVIRONMENT	0x8u	/* ignore the environment variables */
 #define SM_OPEN_TSC		0x10u	/* time with the processor's invariant time-stamp counter
@@ -215,7 +216,7 @@ enum sm_gauge_mode {
 	SM_MODE_MIN,
 	SM_MODE_MAX,
 	SM_MODE_AVG,
-	SM_MODE_MOSTRECENT,	/* the last one set, by a coarse clock; set costs about 10 ns */
+	SM_MODE_MOSTRECENT,	/* the last one set, by a coarse clock; set costs about 20 ns */
 	SM_MODE_FIRST,		/* of the writer that runs longest */
 	SM_MODE_ALL		/* each writer's own, with a label `writer` */
 };
@@ -315,7 +316,14 @@ struct sm_gauge { sm_where_ where; };
 struct sm_updown { sm_where_ where; };
 struct sm_histogram;
 
-#define SM_STR(s) ((struct sm_str){ (s), strlen(s) })
+/* A C string as struct sm_str; NULL is "". The length of a literal is computed by the compiler. */
+static inline struct sm_str sm_str(const char *s)
+{
+	struct sm_str str = { s ? s : "", s ? strlen(s) : 0 };
+
+	return str;
+}
+#define SM_STR(s) sm_str(s)
 
 /* Label values in the order of the family's labels, as the two arguments (values, count):
  * SM_LABELS("play", "ok"), up to 8 C strings; SM_NO_LABELS. For (pointer, length) values write
@@ -797,8 +805,8 @@ SM_API int sm_flow_start(struct sm_flow *flow, struct sm_flow_type *type, const 
  * stage histogram, but not in the ring record. Returns ns. */
 SM_API uint64_t sm_flow_checkpoint(struct sm_flow *flow, const char *name);
 
-/* sm_flow_attribute - key=value for the slow record, at most 512 bytes in all; more is refused and
- * counted in the record. */
+/* sm_flow_attribute - key=value for the slow record, at most 512 bytes in all, of which the flow's labels
+ * take some; more is refused and counted in the record. */
 SM_API void sm_flow_attribute(struct sm_flow *flow, const char *key, const char *value);
 
 /* sm_flow_traceparent - the header to send on: 55 characters and a NUL. */
@@ -810,7 +818,8 @@ SM_API uint64_t sm_flow_end(struct sm_flow *flow, const char *status);
 
 /*
  * sm_slow_record - put a finished operation into the slow ring by hand. Rate-limited as flows
- * are. 0, or -EAGAIN if it was over the rate or the ring entry was busy (counted).
+ * are. attributes is NULL or lines "key=value", at most 512 bytes. 0, or -EAGAIN if it was over the
+ * rate, the ring entry was busy or m is a common writer (counted), or why m is not bound.
  */
 SM_API int sm_slow_record(struct sm *m, const char *operation, const char *status,
 			  uint64_t duration_ns, const char *traceparent, const char *attributes);
@@ -825,6 +834,53 @@ enum sm_health { SM_HEALTH_CRITICAL = 0, SM_HEALTH_DEGRADED = 1, SM_HEALTH_OK = 
  * writers the worst). component is from a fixed list, at most 64 bytes. 0 or -errno.
  */
 SM_API int sm_health_set(struct sm *m, const char *component, enum sm_health state, int critical);
+
+/* ---- for language bindings ---------------------------------------------------------------- */
+
+/*
+ * A binding may store to cells by itself, through memory that its language can see (a typed array over
+ * the lane). The rules of the inline code hold there, too. A thread lane is written by its thread alone, with
+ * whole 64-bit stores. A shared lane holds gauges: whole 64-bit stores; anything else there is an atomic add.
+ *
+ * Cells move: when the segment's file is replaced, when another process removes a series, in a
+ * forked child, at sm_close(). All of that changes one word of this process' memory, whoever caused
+ * it. Compare it before each update (below 0.5 ns); if it differs, get the view and all cells anew.
+ */
+struct sm_lane_view {
+	uint64_t *lane;		/* the calling thread's own */
+	uint64_t *shared;	/* the writer's shared lane */
+	size_t cells;		/* of each; only cells of resolved handles have memory */
+	const uint32_t *current;	/* the word; there as long as the process */
+	uint32_t generation;	/* what it held before this view was made: good as long as they are equal */
+};
+
+/*
+ * sm_lane_view - the calling thread's lanes, good until that thread ends or *current is not `generation` any
+ * more. 0; -EAGAIN if every lane is taken (use the functions, ask again after a heartbeat or two); -errno
+ * if m does not count.
+ * Thread: the view is the calling thread's. Signal: unsafe.
+ */
+SM_API int sm_lane_view(struct sm *m, struct sm_lane_view *ret_view);
+
+/*
+ * The index of a handle's cell in the lane (counters, up-down gauges, histograms: the first bucket) or in
+ * the shared lane (gauges: store the double's bits XOR 0x7ff4d5e7a11e57ed). -1 for a null handle and for
+ * mostrecent gauges. A counter's cell holds what its family's sm_number says.
+ */
+SM_API int64_t sm_counter_cell(const struct sm_counter *c);
+SM_API int64_t sm_gauge_cell(const struct sm_gauge *g);
+SM_API int64_t sm_updown_cell(const struct sm_updown *u);
+SM_API int64_t sm_histogram_cell(const struct sm_histogram *h);
+
+/* The bounds of a histogram's buckets, ascending; bucket i counts values <= bounds[i] and above the one
+ * before, bucket `count` the rest. The sum is cell `count` + 1, in units of 1 / scale (0: the bits of a
+ * double). Valid as long as the process. */
+struct sm_bucket_view {
+	const double *bounds;
+	unsigned count;
+	double scale;
+};
+SM_API void sm_histogram_buckets(const struct sm_histogram *h, struct sm_bucket_view *ret_view);
 
 /* ---- rendering ---------------------------------------------------------------------------- */
 

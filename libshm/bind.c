@@ -76,11 +76,15 @@ static bool has_inline_path(const struct family_def *def)
 
 static void publish(struct handle *h, uint32_t record, uint64_t incarnation, sm_where_ place)
 {
+	bool again = h->place || h->retry_ns;
+
 	h->series = record;
 	h->incarnation = incarnation;
 	h->removed = false;
 	store_release(&h->place, place);
 	store_release(&h->pub.where, has_inline_path(&h->family->def) ? place : 0);
+	if (again)
+		lanes_changed();
 }
 
 static unsigned cell_index(const struct family_def *def)
@@ -90,12 +94,24 @@ static unsigned cell_index(const struct family_def *def)
 	return def->number == SM_NUMBER_FIXED ? SM_CELL_FIXED : SM_CELL_DOUBLE;
 }
 
-/* Bind to a series that has its cells. fd may be -1. 0, -EAGAIN (it was removed just now), -errno. */
-static int attach(struct handle *h, int fd, uint32_t record)
+void release_hold(struct sm *m, const struct handle *h, uint32_t record)
+{
+	const struct handle *other;
+
+	/* One bit serves all handles of this process: a counter may be declared in whole units and in
+	 * fixed point, too. */
+	for (other = m->handles; other; other = other->next)
+		if (other != h && other->incarnation && other->series == record)
+			return;
+	hold_clear(m->region, m->slot, series_bit(m->region, record));
+}
+
+/* Bind to a series that has its cells, if it still is this incarnation. fd may be -1. 0, -EAGAIN (it
+ * was removed just now), -errno. */
+static int attach(struct handle *h, int fd, uint32_t record, uint64_t incarnation)
 {
 	struct sm *m = h->family->m;
 	const struct sm_series_rec *s = region_series(m->region, record);
-	uint64_t incarnation = load_relaxed(&s->incarnation);
 	sm_where_ place;
 	uint32_t cell = load_acquire(&s->cell[cell_index(&h->family->def)]);
 	int rc;
@@ -105,7 +121,7 @@ static int attach(struct handle *h, int fd, uint32_t record)
 		return -EAGAIN;
 	rc = writer_reserve(m, fd, place, handle_cells(h));
 	if (rc) {
-		hold_clear(m->region, m->slot, series_bit(m->region, record));
+		release_hold(m, h, record);
 		return rc;
 	}
 	publish(h, record, incarnation, place);
@@ -136,9 +152,44 @@ static int insert(struct handle *h, int fd, uint64_t hash, bool overflow, unsign
 		rc = series_number_cell(r, fd, record, f->def.number, &cell, ret_reason);
 	if (!rc) {
 		*ret_reason = SM_REFUSED_NO_SPACE;
-		rc = attach(h, fd, record);
+		rc = attach(h, fd, record, region_series(r, record)->incarnation);
 	}
 	return rc;
+}
+
+/* Is the family still what it was when it was bound? Once it is held nobody replaces it; but a forked
+ * child holds nothing until it claims. */
+static bool family_current(const struct sm_family *f)
+{
+	const struct sm_family_rec *rec = region_family(f->m->region, f->record);
+
+	return f->incarnation && load_acquire(&rec->state) == SM_REC_LIVE &&
+	       load_relaxed(&rec->incarnation) == f->incarnation;
+}
+
+/* The way without the lock: 0, or -EDQUOT (not there, and no more may be made), or -EAGAIN. */
+static int bind_without_lock(struct handle *h, uint64_t hash)
+{
+	struct sm_family *f = h->family;
+	const struct region *r = f->m->region;
+	uint64_t generation = load_acquire(&r->head->catalog_gen), incarnation;
+	uint32_t record = series_find(r, f->record, hash, h->values, h->nvalues);
+
+	if (record == NO_RECORD) {
+		/* While the index is rebuilt a miss means nothing. op is set until after the new
+		 * generation, so it cannot have been rebuilt since unless one of them tells. */
+		if (h != f->overflow && at_cap(f) && load_acquire(&r->head->op) == SM_OP_NONE &&
+		    load_relaxed(&r->head->catalog_gen) == generation)
+			return -EDQUOT;
+		return -EAGAIN;
+	}
+	/* What was found may have become another series before its incarnation was read: look again. */
+	incarnation = load_acquire(&region_series(r, record)->incarnation);
+	if (series_find(r, f->record, hash, h->values, h->nvalues) != record ||
+	    !load_acquire(&region_series(r, record)->cell[cell_index(&f->def)]) ||
+	    attach(h, -1, record, incarnation) != 0)
+		return -EAGAIN;
+	return 0;
 }
 
 int bind_handle(struct handle *h)
@@ -148,22 +199,20 @@ int bind_handle(struct handle *h)
 	bool overflow = h == f->overflow;
 	unsigned reason = SM_REFUSED_LOCK_TIMEOUT;
 	uint64_t hash;
-	uint32_t record;
 	int fd, rc;
 
 	if (!m->region || !lanes_claimed(m->number))
 		return -ENOTCONN;
-	if (f->incarnation && load_acquire(&region_family(m->region, f->record)->incarnation) != f->incarnation)
+	if (!family_current(f)) {
 		f->incarnation = 0;
-	if (!f->incarnation && (rc = bind_family(f, NULL)))
-		return rc;
+		rc = bind_family(f, NULL);
+		if (rc)
+			return rc;
+	}
 	hash = sm_series_hash(f->record, h->values, h->nvalues);
-	record = series_find(m->region, f->record, hash, h->values, h->nvalues);
-	if (record != NO_RECORD && region_series(m->region, record)->cell[cell_index(&f->def)] &&
-	    attach(h, -1, record) == 0)
-		return 0;
-	if (record == NO_RECORD && !overflow && at_cap(f))
-		return -EDQUOT;
+	rc = bind_without_lock(h, hash);
+	if (rc != -EAGAIN)
+		return rc;
 	fd = catalog_lock(m->region, m->lock_timeout_ms);
 	if (fd < 0) {
 		writer_refuse(m, reason);
@@ -184,6 +233,8 @@ void unbind_handle(struct handle *h)
 	store_release(&h->pub.where, 0);
 	store_release(&h->place, 0);
 	h->incarnation = 0;
+	h->retry_ns = 1;
+	lanes_changed();
 }
 
 void unbind_all(struct sm *m)
@@ -198,15 +249,21 @@ void unbind_all(struct sm *m)
 }
 
 /* A gauge goes on with its value in the new file and leaves the old one, for readers add both. */
-static void carry_over(struct handle *h, const struct region *old, unsigned old_slot, sm_where_ old_place)
+static void carry_over(struct handle *h, sm_where_ old_place)
 {
+	const struct region *old = h->family->m->region->older;
 	uint64_t *from, *to;
 	bool shared;
 	uint32_t i;
 
-	if (!old_place || !(WHERE_ENTRY(old_place) & 1))
+	if (!(WHERE_ENTRY(old_place) & 1))
 		return;
-	from = region_lane(old, sm_lane_number(&old->geo, old_slot, 0)) + WHERE_BYTE(old_place) / 8;
+	while (old && old->number != WHERE_ENTRY(old_place) / 2)
+		old = old->older;
+	/* A child that never claimed there leaves its parent's gauges alone. */
+	if (!old || !lanes_claimed(old->number))
+		return;
+	from = region_lane(old, sm_lane_number(&old->geo, old->slot, 0)) + WHERE_BYTE(old_place) / 8;
 	to = lane_cell(h->place, handle_cells(h), &shared);
 	for (i = 0; to && i < handle_cells(h); i++) {
 		uint64_t unset = 0;
@@ -216,7 +273,18 @@ static void carry_over(struct handle *h, const struct region *old, unsigned old_
 	}
 }
 
-void bind_all(struct sm *m, struct region *old, unsigned old_slot)
+void forget_records(struct sm *m)
+{
+	struct sm_family *f;
+	struct handle *h;
+
+	for (f = m->families; f; f = f->next)
+		f->incarnation = 0;
+	for (h = m->handles; h; h = h->next)
+		h->incarnation = 0;
+}
+
+void bind_all(struct sm *m)
 {
 	struct sm_family *f;
 	struct handle *h;
@@ -224,26 +292,20 @@ void bind_all(struct sm *m, struct region *old, unsigned old_slot)
 	int rc = 0;
 
 	m->pending = false;
-	for (f = m->families; f; f = f->next) {
-		/* Records of another file mean nothing here. */
-		if (old)
-			f->incarnation = 0;
+	for (f = m->families; f; f = f->next)
 		if (!f->incarnation && !f->null && rc != -ETIMEDOUT)
 			rc = bind_family(f, NULL);
-	}
 	for (h = m->handles; h; h = h->next) {
-		if (h->removed || (!old && h->incarnation))
+		if (h->removed || h->incarnation)
 			continue;
-		old_place = old ? h->place : 0;
+		old_place = h->place;
 		/* A lock that is not free costs the wait once, not once for each handle. */
 		if (rc != -ETIMEDOUT)
 			rc = bind_handle(h);
-		if (rc) {
-			unbind_handle(h);
+		if (rc)
 			m->pending = true;
-		} else {
-			carry_over(h, old, old_slot, old_place);
-		}
+		else if (old_place)
+			carry_over(h, old_place);
 	}
 }
 
@@ -261,7 +323,7 @@ void rebind_removed(struct sm *m)
 		s = region_series(m->region, h->series);
 		if (load_acquire(&s->state) == SM_REC_LIVE && load_relaxed(&s->incarnation) == h->incarnation)
 			continue;
-		hold_clear(m->region, m->slot, series_bit(m->region, h->series));
+		release_hold(m, h, h->series);
 		if (bind_handle(h) != 0) {
 			unbind_handle(h);
 			m->pending = true;

@@ -18,13 +18,20 @@ int bind_family(struct sm_family *f, struct sm_diag *diag);
  * 0, or -EDQUOT (the family is at its cap: use the overflow handle), or -errno; counted. */
 int bind_handle(struct handle *h);
 
-/* Bind everything of m to its region. old, old_slot: the file it was bound to before, whose gauge values
- * are carried over; or NULL. What cannot be bound stays a null object. */
-void bind_all(struct sm *m, struct region *old, unsigned old_slot);
+/* Bind what is not bound to m's region. What cannot be bound stays what it is: a null object, or bound to
+ * a file that was removed. */
+void bind_all(struct sm *m);
 
-/* Make every handle a null object, for good or until the next bind_all(). */
+/* m moves to another file: records mean nothing there. Handles go on counting in the old one until
+ * bind_all() finds them a place. */
+void forget_records(struct sm *m);
+
+/* Make every handle a null object, for good. */
 void unbind_all(struct sm *m);
 void unbind_handle(struct handle *h);
+
+/* Let go of a series that h (or NULL) was bound to, unless another handle of m is. */
+void release_hold(struct sm *m, const struct handle *h, uint32_t record);
 
 /* Handles whose series another process removed begin a new one. */
 void rebind_removed(struct sm *m);

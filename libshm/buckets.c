@@ -13,14 +13,15 @@
  * cell begins with the one of the largest bound.
  *
  * The number of mantissa bits is the smallest that gives the fewest comparisons: tables stay as
- * small as they can (88 bytes for the default bounds in seconds), for the sake of the cache. Bounds may
- * lie as near to each other as they like; then there are more comparisons.
+ * small as they can (26 bytes for the default bounds in seconds), for the sake of the cache.
+ * Bounds may lie as near to each other as they like; then there are more comparisons.
  *
- * Durations. The inline path enters the guide a little below ns / 1e9 (by 10^-14 of it), since ns * 1e-9
- * is not exact, and then compares integers, one time more. Let `low` be what it enters with and v =
- * ns / 1e9 rounded; low < v always. If both are in one cell, `compares` would do. Else v lies at most
- * 1.1 * 10^-14 of itself above the start of its cell, and what has to be compared are the bounds
- * of low's cell and those of v's that are below v: near_start() counts them when compares is set.
+ * Durations. The inline path enters the guide a little below ns / 1e9 (by 10^-14 of it), since
+ * the product with 1e-9 is not exact, and then compares integers, one time more. Let `low` be
+ * what it enters with and v = ns / 1e9 rounded; low < v always. If both are in one cell,
+ * `compares` would do. Else v lies at most 1.1 * 10^-14 of itself above the start of its cell,
+ * and what has to be compared are the bounds of low's cell and those of v's that are below v:
+ * near_start() counts them when compares is set.
  */
 #include <errno.h>
 #include <math.h>
@@ -56,8 +57,10 @@ static double start_of(int64_t key, unsigned shift)
 	return bits_double((uint64_t)key << shift);
 }
 
-/* Of the bounds from `i` to `end`, all in the cell `key`: how many are within 10^-13 of its start? */
-static uint32_t near_start(const double *bounds, uint32_t i, uint32_t end, int64_t key, unsigned shift)
+/* Of the bounds from `i` to `end`, all in the cell `key`: how many are within 10^-13 of its
+ * start? */
+static uint32_t near_start(const double *bounds, uint32_t i, uint32_t end, int64_t key,
+			   unsigned shift)
 {
 	double start = start_of(key, shift);
 	uint32_t n = 0;
@@ -194,21 +197,6 @@ uint32_t buckets_find(const struct sm_buckets_ *b, double v)
 	while (low < high) {
 		middle = low + (high - low) / 2;
 		if (b->bounds[middle] < v)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-uint32_t buckets_find_ns(const struct sm_buckets_ *b, uint64_t ns)
-{
-	/* Bounds below 0, which have no ns, are below the guide's first cell. */
-	uint32_t low = b->guide[0], high = b->nbounds, middle;
-
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		if (b->bounds_ns[middle] < ns)
 			low = middle + 1;
 		else
 			high = middle;

@@ -53,21 +53,30 @@ static int take_strings(const struct region *r, int fd, uint32_t bytes, uint32_t
 	return 0;
 }
 
-/* n cells of a zone, with memory in the retired lanes where dead writers' counts may come to rest. */
-static int take_cells(const struct region *r, int fd, unsigned zone, uint32_t n, bool retired,
+/* Memory in the retired lanes, where this family's dead writers' values may come to rest. */
+static int reserve_retired(const struct region *r, int fd, const struct sm_family_rec *f, unsigned zone,
+			   uint32_t cell, uint32_t n)
+{
+	int rc;
+
+	if (!n || !(zone == SM_ZONE_ADD || (zone == SM_ZONE_SET && (f->flags & SM_FF_KEEP))))
+		return 0;
+	rc = region_reserve_cells(r, fd, 0, cell, n);
+	return rc ? rc : region_reserve_cells(r, fd, 1, cell, n);
+}
+
+/* n cells of a zone for a family. */
+static int take_cells(const struct region *r, int fd, const struct sm_family_rec *f, unsigned zone, uint32_t n,
 		      uint32_t *ret_cell, unsigned *ret_reason)
 {
 	uint32_t used = r->head->cells_used[zone], cell = r->geo.zone_first[zone] + used;
-	int rc = 0;
+	int rc;
 
 	if (n > r->geo.zone_cells[zone] || used > r->geo.zone_cells[zone] - n) {
 		*ret_reason = SM_REFUSED_CELLS_FULL;
 		return -ENOSPC;
 	}
-	if (retired)
-		rc = region_reserve_cells(r, fd, 0, cell, n);
-	if (retired && !rc)
-		rc = region_reserve_cells(r, fd, 1, cell, n);
+	rc = reserve_retired(r, fd, f, zone, cell, n);
 	if (rc) {
 		*ret_reason = SM_REFUSED_NO_SPACE;
 		return rc;
@@ -112,6 +121,11 @@ static void index_drop(const struct region *r, uint64_t hash, uint32_t record)
 		at = ((uint32_t)hash + i) & mask;
 		if (index[at] == record + 1) {
 			store_release(&index[at], DELETED);
+			/* Before an empty place no look-up needs the mark; else the index would fill up with
+			 * marks and each miss would walk through all of it. */
+			if (index[(at + 1) & mask] == 0)
+				for (; index[at] == DELETED; at = (at - 1) & mask)
+					store_release(&index[at], 0);
 			return;
 		}
 		if (index[at] == 0)
@@ -263,7 +277,7 @@ static uint32_t find_unit(const struct region *r, int fd, uint32_t zone, uint32_
 static int take_unit(const struct region *r, int fd, const struct sm_family_rec *f, uint32_t zone, uint32_t ncells,
 		     uint32_t nexemplars, uint32_t text_len, uint32_t *ret_record, unsigned *ret_reason)
 {
-	uint32_t i = r->head->series_used, class, offset;
+	uint32_t i = r->head->series_used, strings = r->head->strings_used, class, offset;
 	struct sm_series_rec *s;
 	int rc;
 
@@ -279,6 +293,8 @@ static int take_unit(const struct region *r, int fd, const struct sm_family_rec 
 	s = region_series(r, i);
 	memset((char *)s + offsetof(struct sm_series_rec, family), 0,
 	       sizeof(*s) - offsetof(struct sm_series_rec, family));
+	/* Not whole: recovery gives its storage back instead of keeping it as a unit. */
+	s->family = NO_RECORD;
 	store_release(&s->state, SM_REC_INIT);
 	store_release(&r->head->series_used, i + 1);
 	SM_STEP("register:series-init");
@@ -289,14 +305,13 @@ static int take_unit(const struct region *r, int fd, const struct sm_family_rec 
 	s->strings_bytes = class;
 	s->zone = zone;
 	if (ncells) {
-		bool retired = zone == SM_ZONE_ADD || (zone == SM_ZONE_SET && (f->flags & SM_FF_KEEP));
-
-		rc = take_cells(r, fd, zone, ncells, retired, &s->cell[0], ret_reason);
+		rc = take_cells(r, fd, f, zone, ncells, &s->cell[0], ret_reason);
 		if (rc)
 			goto out_free;
 		s->ncells = ncells;
 	}
-	if (nexemplars && r->head->exemplars_used <= r->geo.nexemplars - nexemplars) {
+	if (nexemplars && nexemplars <= r->geo.nexemplars &&
+	    r->head->exemplars_used <= r->geo.nexemplars - nexemplars) {
 		/* Exemplars are a courtesy: without room the series does without. */
 		offset = r->head->exemplars_used;
 		if (region_reserve(r, fd, r->geo.off_exemplars + (uint64_t)offset * sizeof(struct sm_exemplar_rec),
@@ -310,8 +325,10 @@ static int take_unit(const struct region *r, int fd, const struct sm_family_rec 
 	return 0;
 
 out_free:
-	store_relaxed(&r->head->series_used, i);
+	/* What was taken is given back, or each refusal would use up some strings for good. */
 	store_release(&s->state, SM_REC_FREE);
+	store_relaxed(&r->head->series_used, i);
+	store_relaxed(&r->head->strings_used, strings);
 	return rc;
 }
 
@@ -330,8 +347,17 @@ int series_insert(const struct region *r, int fd, uint32_t family, uint64_t hash
 		text_len += (uint32_t)values[v].len + 1;
 	catalog_begin(r, SM_OP_REGISTER, family);
 	record = find_unit(r, fd, zone, ncells, nexemplars, text_len);
+	/* Once there is no room for more exemplars, units that got none must be reused, too. */
+	if (record == NO_RECORD && nexemplars && r->head->exemplars_used + nexemplars > r->geo.nexemplars)
+		record = find_unit(r, fd, zone, ncells, 0, text_len);
 	if (record != NO_RECORD) {
 		s = region_series(r, record);
+		rc = reserve_retired(r, fd, f, s->zone, s->cell[0], ncells);
+		if (rc) {
+			*ret_reason = SM_REFUSED_NO_SPACE;
+			catalog_done(r, false);
+			return rc;
+		}
 		unit_zero(r, s);
 		SM_STEP("register:unit-zeroed");
 		index_drop(r, s->hash, record);
@@ -360,6 +386,9 @@ int series_insert(const struct region *r, int fd, uint32_t family, uint64_t hash
 	s->created_boot_ns = clock_ns(CLOCK_BOOTTIME);
 	s->removed_boot_ns = 0;
 	SM_STEP("register:series-filled");
+	/* Before it is LIVE: recovery clears an overflow that is not, but would never set it. */
+	if (overflow)
+		store_release(&f->overflow, record + 1);
 	/* Publish: whoever sees LIVE sees the record. Killed before: recovery frees it. */
 	store_release(&s->state, SM_REC_LIVE);
 	SM_STEP("register:series-live");
@@ -367,9 +396,7 @@ int series_insert(const struct region *r, int fd, uint32_t family, uint64_t hash
 	index_put(r, hash, record);
 	store_release(&r->head->index_dirty, 0);
 	SM_STEP("register:series-indexed");
-	if (overflow)
-		store_release(&f->overflow, record + 1);
-	else
+	if (!overflow)
 		store_release(&f->series_live, f->series_live + 1);
 	catalog_done(r, true);
 	*ret_record = record;
@@ -387,7 +414,7 @@ int series_number_cell(const struct region *r, int fd, uint32_t record, enum sm_
 
 	if (!cell) {
 		catalog_begin(r, SM_OP_REGISTER, record);
-		rc = take_cells(r, fd, SM_ZONE_ADD, 1, true, &cell, ret_reason);
+		rc = take_cells(r, fd, region_family(r, s->family), SM_ZONE_ADD, 1, &cell, ret_reason);
 		if (rc) {
 			catalog_done(r, false);
 			return rc;
@@ -400,17 +427,28 @@ int series_number_cell(const struct region *r, int fd, uint32_t record, enum sm_
 	return 0;
 }
 
-void series_remove(const struct region *r, uint32_t record)
+int series_remove(const struct region *r, int fd, uint32_t record, uint32_t except)
 {
 	struct sm_series_rec *s = region_series(r, record);
 	struct sm_family_rec *f = region_family(r, s->family);
+	uint32_t bit = series_bit(r, record);
 
+	if (fd >= 0 && slot_holding(r, fd, bit, except) != UINT32_MAX)
+		return -EBUSY;
 	catalog_begin(r, SM_OP_REMOVE, record);
 	s->removed_boot_ns = clock_ns(CLOCK_BOOTTIME);
 	store_relaxed(&r->head->tombs, r->head->tombs + 1);
 	SM_STEP("remove:stamped");
 	store_release(&s->state, SM_REC_TOMB);
 	fence_full();		/* pairs with series_hold() */
+	if (fd >= 0 && slot_holding(r, fd, bit, except) != UINT32_MAX) {
+		/* Somebody took hold of it just before it was a tomb, and counts. */
+		s->removed_boot_ns = 0;
+		store_relaxed(&r->head->tombs, r->head->tombs - 1);
+		store_release(&s->state, SM_REC_LIVE);
+		catalog_done(r, true);
+		return -EBUSY;
+	}
 	SM_STEP("remove:tomb");
 	if (f->overflow == record + 1)
 		store_release(&f->overflow, 0);
@@ -420,6 +458,7 @@ void series_remove(const struct region *r, uint32_t record)
 	r->head->removals++;
 	SM_STEP("remove:unindexed");
 	catalog_done(r, true);
+	return 0;
 }
 
 unsigned catalog_sweep(const struct region *r, int fd, uint64_t now_boot_ns)
@@ -450,6 +489,16 @@ static void raise_to(uint32_t *mark, uint64_t end)
 		*mark = (uint32_t)end;
 }
 
+/* Is the family's overflow series alive and its own? */
+static bool is_overflow(const struct region *r, uint32_t family, uint32_t series_used)
+{
+	const struct sm_family_rec *f = region_family(r, family);
+	const struct sm_series_rec *s = region_series(r, f->overflow - 1);
+
+	return f->overflow <= series_used && s->state == SM_REC_LIVE && s->family == family &&
+	       s->family_incarnation == f->incarnation;
+}
+
 void catalog_recover(const struct region *r)
 {
 	uint32_t strings = 16, cells[SM_ZONES] = { 8, 8, 8 }, families = 0, series = 0, exemplars = 0, tombs = 0;
@@ -465,6 +514,8 @@ void catalog_recover(const struct region *r)
 		if (f->state == SM_REC_INIT)
 			store_release(&f->state, SM_REC_FREE);
 		f->series_live = 0;
+		if (f->overflow && !is_overflow(r, i, ns))
+			store_release(&f->overflow, 0);
 		raise_to(&strings, (uint64_t)f->strings + f->strings_bytes);
 		raise_to(&strings, (uint64_t)f->bounds + f->bounds_bytes);
 		families = i + 1;
@@ -472,10 +523,12 @@ void catalog_recover(const struct region *r)
 	for (i = 0; i < ns; i++) {
 		s = region_series(r, i);
 		if (s->state == SM_REC_INIT) {
-			s->removed_boot_ns = 2;		/* nobody ever saw it: cool at once */
-			store_release(&s->state, s->strings_bytes ? SM_REC_TOMB : SM_REC_FREE);
+			/* Nobody ever saw it: a whole unit cools at once, and what was being taken from the
+			 * marks goes back there, for it is the last of everything. */
+			s->removed_boot_ns = 2;
+			store_release(&s->state, s->family == NO_RECORD ? SM_REC_FREE : SM_REC_TOMB);
 		}
-		if (s->state == SM_REC_FREE)
+		if (s->state == SM_REC_FREE || s->zone >= SM_ZONES || s->family >= r->geo.nfamilies)
 			continue;
 		raise_to(&strings, (uint64_t)s->strings + s->strings_bytes);
 		for (c = 0; c < SM_CELLS_PER_SERIES; c++)

@@ -48,8 +48,9 @@ int series_insert(const struct region *r, int fd, uint32_t family, uint64_t hash
 int series_number_cell(const struct region *r, int fd, uint32_t record, enum sm_number number,
 		       uint32_t *ret_cell, unsigned *ret_reason);
 
-/* Take a series out of the catalog; its storage cools off. */
-void series_remove(const struct region *r, uint32_t record);
+/* Take a series out of the catalog; its storage cools off. With fd >= 0 only if no live writer but
+ * `except` holds it, else -EBUSY. */
+int series_remove(const struct region *r, int fd, uint32_t record, uint32_t except);
 
 /* Zero what cooled off and nobody holds, so that it can be reused; returns how many. */
 unsigned catalog_sweep(const struct region *r, int fd, uint64_t now_boot_ns);

@@ -188,7 +188,7 @@ static void remove_family(const struct region *r, uint32_t record)
 	for (i = 0; i < n; i++)
 		if (region_series(r, i)->state == SM_REC_LIVE && region_series(r, i)->family == record &&
 		    region_series(r, i)->family_incarnation == f->incarnation)
-			series_remove(r, i);
+			series_remove(r, -1, i, UINT32_MAX);
 	catalog_begin(r, SM_OP_REMOVE, record);
 	f->removed_boot_ns = clock_ns(CLOCK_BOOTTIME);
 	store_release(&f->state, SM_REC_TOMB);
@@ -334,6 +334,14 @@ int family_declare(const struct region *r, int fd, const struct family_def *def,
 
 	if (record != NO_RECORD && !same_family(r, region_family(r, record), def)) {
 		describe_both(r, region_family(r, record), def, theirs, ours, sizeof(ours));
+		/* The common writer (slot 0) holds nothing while it lives, so that two shell commands
+		 * of different opinions would replace each other's family at every update. */
+		if (!slot) {
+			*ret_reason = SM_REFUSED_CONFLICT;
+			return sm_diag_set(diag, -EEXIST,
+					   "%.60s is declared as %s, and here as %s; the common writer never replaces a family",
+					   def->name, theirs, ours);
+		}
 		holder = held_by(r, fd, record, UINT32_MAX);
 		if (holder != UINT32_MAX) {
 			*ret_reason = SM_REFUSED_CONFLICT;

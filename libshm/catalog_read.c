@@ -58,7 +58,7 @@ static void *arena_alloc(void *ctx, size_t bytes)
 {
 	struct build *b = ctx;
 	struct arena_block *block;
-	size_t size = (bytes + 15) & ~(size_t)15;
+	size_t size = ((bytes ? bytes : 1) + 15) & ~(size_t)15;
 	char *p;
 
 	if (size > b->left) {

@@ -6,31 +6,32 @@
 
 #include "utf8.h"
 
-/* Length of the printable character at p, 0 if there is none. */
-static size_t printable(const char *p, size_t n)
+/* Length of the well-formed character at p; 1 for a byte that is part of none. */
+static size_t character(const char *p, size_t n, bool *ret_printable)
 {
 	unsigned char c = (unsigned char)p[0];
 	size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 
-	if (len > n || !sm_utf8_valid(p, len) || c < 0x20 || c == 0x7f)
-		return 0;
-	return c == 0xc2 && (unsigned char)p[1] < 0xa0 ? 0 : len;
+	*ret_printable = false;
+	if (len > n || !sm_utf8_valid(p, len))
+		return 1;
+	*ret_printable = c >= 0x20 && c != 0x7f && !(c == 0xc2 && (unsigned char)p[1] < 0xa0);
+	return len;
 }
 
 size_t sm_clean_text(char *ret_text, const char *from, size_t n)
 {
 	size_t len, out = 0;
+	bool printable;
 
-	while (n) {
-		len = printable(from, n);
-		if (len)
+	for (; n; from += len, n -= len) {
+		len = character(from, n, &printable);
+		if (printable) {
 			memcpy(ret_text + out, from, len);
-		else
-			ret_text[out] = '?';
-		out += len ? len : 1;
-		len = len ? len : 1;
-		from += len;
-		n -= len;
+			out += len;
+		} else {
+			ret_text[out++] = '?';
+		}
 	}
 	ret_text[out] = '\0';
 	return out;

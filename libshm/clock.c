@@ -2,19 +2,20 @@
 /*
  * clock.c - the time of timers and flows.
  *
- * CLOCK_MONOTONIC costs about 22 ns a read, half of it for reading the time-stamp counter behind a
- * barrier. With SM_OPEN_TSC we read the counter ourselves and multiply. Conditions: the
- * processor says that the counter runs at one rate in all states (CPUID), and the kernel takes its own
- * time from it or from the hypervisor's clock made of it (else the counters of several processors
- * may disagree).
+ * CLOCK_MONOTONIC costs about 22 ns a read, half of it for reading the time-stamp counter behind
+ * a barrier. With SM_OPEN_TSC we read the counter ourselves and multiply. Conditions: the
+ * processor says that the counter runs at one rate in all states (CPUID), and the kernel takes
+ * its own time from it or from the hypervisor's clock made of it (else the counters of several
+ * processors may disagree).
  *
- * The rate is measured against CLOCK_MONOTONIC over 5 ms. Each end is known to about 25 ns, so the
- * rate is right to 10^-5; it does not follow later slewing of CLOCK_MONOTONIC (at most
- * 5 * 10^-4). Both clocks have the same origin, so a timer may run across the switch.
+ * The rate is measured against CLOCK_MONOTONIC over 5 ms. Each end is known to about 25 ns, so
+ * the rate is right to 10^-5; it does not follow later slewing of CLOCK_MONOTONIC (at most 5 *
+ * 10^-4). Both clocks have the same origin, so a timer may run across the switch.
  *
- * The read has no barrier (6 ns more): the processor may do it before a load that stands above it. So a
- * time that another thread has stored just now may be a little later than ours (measured: with a
- * barrier never). Differences are taken by sm_since_ns_(), which makes 0 of that.
+ * The read has no barrier (6 ns more): the processor may do it before a load that stands above
+ * it. So a time that another thread has stored just now may be a little later than ours
+ * (measured: with a barrier never). Differences are taken by sm_since_ns_(), which makes 0 of
+ * that.
  */
 #include "clock.h"
 
@@ -73,7 +74,9 @@ static bool tsc_is_invariant(void)
 /* The clocks of Linux that are the counter. A system without this file is believed. */
 static bool tsc_is_trusted(void)
 {
-	static const char *const names[] = { "tsc\n", "kvm-clock\n", "hyperv_clocksource_tsc_page\n" };
+	static const char *const names[] = {
+		"tsc\n", "kvm-clock\n", "hyperv_clocksource_tsc_page\n",
+	};
 	char text[64];
 	ssize_t n;
 	size_t i;

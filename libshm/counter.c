@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * counter.c - updates of counters that the inline path does not do: threads without a lane of their
- * own, fractional amounts, doubles.
+ * counter.c - updates of counters that the inline path does not do: threads without a lane of
+ * their own, fractional amounts, doubles.
  *
- * Processes may count one family in whole units, in fixed point and in doubles; each way has a cell of
- * its own in the series, and `place` of a handle is the cell of its process' way.
+ * Processes may count one family in whole units, in fixed point and in doubles; each way has a
+ * cell of its own in the series, and `place` of a handle is the cell of its process' way.
  */
 #include "metric.h"
 
@@ -45,7 +45,8 @@ void sm_counter_add_double(struct sm_counter *c, double v)
 	if (!place)
 		return;
 	def = &h->family->def;
-	/* False for NaN, too. The sum of doubles stays finite as long as nobody adds 10^290 a second. */
+	/* False for NaN, too. The sum of doubles stays finite as long as nobody adds 10^290 a
+	 * second. */
 	if (!(v >= 0 && v <= 0x1p1000)) {
 		handle_refuse_value(h);
 		return;

@@ -2,15 +2,16 @@
 /*
  * exemplar.c - examples attached to counters and buckets.
  *
- * A series of a family with exemplars has one slot (counter) or one per classic bucket; all writers
- * share it, the last one wins. The slot's sequence word is (count << 17 | writer slot << 1 | busy).
- * Who makes it busy by compare-and-swap owns the slot until it clears the bit; the count makes each use
- * another word. A reader copies the slot and believes it if the word was the same, and not busy,
- * before and after.
+ * A series of a family with exemplars has one slot (counter) or one per classic bucket; all
+ * writers share it, the last one wins. The slot's sequence word is (count << 17 | writer slot <<
+ * 1 | busy). Who makes it busy by compare-and-swap owns the slot until it clears the bit; the
+ * count makes each use another word. A reader copies the slot and believes it if the word was the
+ * same, and not busy, before and after.
  *
- * Nobody waits: a busy slot means that somebody is attaching an example at this moment, and one of the
- * two is as good as the other. The loser is counted. A slot that a dead writer left busy is freed when
- * that writer's slot is adopted or folded; the common writer's is never, so it attaches none.
+ * Nobody waits: a busy slot means that somebody is attaching an example at this moment, and one
+ * of the two is as good as the other. The loser is counted. A slot that a dead writer left busy
+ * is freed when that writer's slot is adopted or folded; the common writer's is never, so it
+ * attaches none.
  */
 #include "metric.h"
 #include "utf8.h"
@@ -38,9 +39,36 @@ static bool is_new_name(const struct sm_str *pairs, size_t i)
 	size_t k;
 
 	for (k = 0; k < i; k += 2)
-		if (pairs[k].len == pairs[i].len && !memcmp(pairs[k].ptr, pairs[i].ptr, pairs[i].len))
+		if (pairs[k].len == pairs[i].len &&
+		    !memcmp(pairs[k].ptr, pairs[i].ptr, pairs[i].len))
 			return false;
 	return true;
+}
+
+/* No byte of s is 0 or above 0x7f: the usual case, found out eight at a time. */
+static bool is_plain(const struct sm_str *s)
+{
+	const uint64_t ones = UINT64_MAX / 255;
+	uint64_t word;
+	size_t i;
+
+	for (i = 0; i + 8 <= s->len; i += 8) {
+		memcpy(&word, s->ptr + i, sizeof(word));
+		if ((word | (word - ones)) & ones << 7)
+			return false;
+	}
+	for (; i < s->len; i++)
+		if ((signed char)s->ptr[i] <= 0)
+			return false;
+	return true;
+}
+
+/* Code points in s, or more than there may be if it is not UTF-8 without NUL. */
+static size_t code_points(const struct sm_str *s)
+{
+	if (is_plain(s))
+		return s->len;
+	return sm_utf8_valid(s->ptr, s->len) ? sm_utf8_length(s->ptr, s->len) : POINTS_MAX + 1;
 }
 
 /* Write "name\0value\0"...; returns the bytes, or 0 if the labels cannot be an exemplar's. */
@@ -53,9 +81,9 @@ static size_t format_labels(const struct sm_str *pairs, size_t npairs, char *ret
 	for (i = 0; i < 2 * npairs; i++) {
 		const struct sm_str *s = &pairs[i];
 
-		if (s->len >= size - len || (s->len && !sm_utf8_valid(s->ptr, s->len)))
+		if (s->len >= size - len)
 			return 0;
-		points += s->len ? sm_utf8_length(s->ptr, s->len) : 0;
+		points += code_points(s);
 		if (points > POINTS_MAX)
 			return 0;
 		if (i % 2 == 0 && !(is_name(s) && is_new_name(pairs, i)))
@@ -69,7 +97,8 @@ static size_t format_labels(const struct sm_str *pairs, size_t npairs, char *ret
 }
 
 /* The slot number `which` of the handle's series; NULL if it has none. */
-static struct sm_exemplar_rec *find_slot(const struct handle *h, const struct region *r, uint32_t which)
+static struct sm_exemplar_rec *find_slot(const struct handle *h, const struct region *r,
+					 uint32_t which)
 {
 	const struct sm_series_rec *s;
 	uint64_t first;
@@ -78,20 +107,23 @@ static struct sm_exemplar_rec *find_slot(const struct handle *h, const struct re
 		return NULL;
 	s = region_series(r, h->series);
 	first = load_relaxed(&s->exemplar);
-	if (!first || which >= load_relaxed(&s->nexemplars) || first - 1 + which >= r->geo.nexemplars)
+	if (!first || which >= load_relaxed(&s->nexemplars) ||
+	    first - 1 + which >= r->geo.nexemplars)
 		return NULL;
 	return region_exemplar(r, (uint32_t)first - 1 + which);
 }
 
-static bool publish(struct sm_exemplar_rec *e, uint32_t slot, double value, const char *text, size_t len)
+static bool publish(struct sm_exemplar_rec *e, uint32_t slot, double value, const char *text,
+		    size_t len)
 {
 	uint64_t old = load_relaxed(&e->seq), ours;
 
 	ours = ((old >> COUNT_SHIFT) + 1) << COUNT_SHIFT | (uint64_t)slot << 1 | BUSY;
 	if ((old & BUSY) || !cas_acq_rel(&e->seq, &old, ours))
 		return false;
-	/* The busy word is seen before what follows, and that before the free word. Pairs with the two
-	 * looks of the reader. Killed in between: busy until our slot is adopted or folded. */
+	/* The busy word is seen before what follows, and that before the free word. Pairs with
+	 * the two looks of the reader. Killed in between: busy until our slot is adopted or
+	 * folded. */
 	fence_release();
 	store_relaxed(&e->value, double_bits(value));
 	store_relaxed(&e->at_real_ns, clock_ns(CLOCK_REALTIME_COARSE));
@@ -105,22 +137,26 @@ static void attach(struct handle *h, uint32_t which, double value, const struct 
 		   size_t npairs)
 {
 	struct sm *m = h->family->m;
+	const struct region *r;
 	struct sm_exemplar_rec *e;
 	char text[sizeof(e->labels)];
 	size_t len = format_labels(pairs, npairs, text, sizeof(text));
 
 	/* The cell is not needed: asking for it makes a forked child take its slot. */
-	if (!len || (m->flags & SM_OPEN_COMMON) || !lane_shared_cell(handle_place(h), 1) ||
-	    !writer_slot(m)) {
+	if (!len || value != value || (m->flags & SM_OPEN_COMMON) ||
+	    !lane_shared_cell(handle_place(h), 1) || !writer_slot(m)) {
 		writer_refuse(m, SM_REFUSED_EXEMPLAR);
 		return;
 	}
-	e = find_slot(h, load_acquire(&m->region), which);
-	if (!e || !publish(e, m->slot, value, text, len))
+	r = load_acquire(&m->region);
+	/* Not yet bound to a new file: its series record means nothing there. */
+	e = r && WHERE_ENTRY(handle_place(h)) / 2 == r->number ? find_slot(h, r, which) : NULL;
+	if (!e || !publish(e, r->slot, value, text, len))
 		writer_refuse(m, SM_REFUSED_EXEMPLAR);
 }
 
-void sm_counter_exemplar(struct sm_counter *c, double value, const struct sm_str *pairs, size_t npairs)
+void sm_counter_exemplar(struct sm_counter *c, double value, const struct sm_str *pairs,
+			 size_t npairs)
 {
 	struct handle *h = handle_of(c);
 

@@ -433,17 +433,14 @@ static int remove_locked(struct sm_family *f, struct handle *h, const struct sm_
 	record = series_find(m->region, f->record, sm_series_hash(f->record, values, n), values, n);
 	if (record == NO_RECORD)
 		rc = -ENOENT;
-	else if (!(flags & SM_REMOVE_FORCE) &&
-		 slot_holding(m->region, fd, series_bit(m->region, record), m->slot) != UINT32_MAX)
-		rc = -EBUSY;
 	else
-		series_remove(m->region, record);
+		rc = series_remove(m->region, flags & SM_REMOVE_FORCE ? -1 : fd, record, m->slot);
 	if (h && !rc) {
 		unbind_handle(h);
 		h->removed = true;
 	}
 	if (!rc)
-		hold_clear(m->region, m->slot, series_bit(m->region, record));
+		release_hold(m, h, record);
 	catalog_unlock(m->region, fd);
 	return rc;
 }

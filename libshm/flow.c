@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flow.c - operations with stages and an outcome: two histogram families and, for the slow ones, a
- * record in the ring.
+ * flow.c - operations with stages and an outcome: two histogram families and, for the slow ones,
+ * a record in the ring.
  *
- * A running flow is the caller's memory; nothing here knows of it between two calls, so any number may be
- * open and those that are dropped leave nothing. Only what is cheap happens while it runs: a clock
- * read and a look-up for each stage. The record is put together at the end, if the flow was slow.
+ * A running flow is the caller's memory; nothing here knows of it between two calls, so any
+ * number may be open and those that are dropped leave nothing. Only what is cheap happens while
+ * it runs: a clock read and a look-up for each stage. The record is put together at the end, if
+ * the flow was slow.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -34,8 +35,10 @@ struct sm_flow_type {
 	char name[FLOW_NAME_MAX + 1];
 };
 
-_Static_assert(VALUES_MAX + SM_LABELS_MAX <= sizeof(((struct sm_flow *)0)->labels), "values and NULs");
-_Static_assert(SM_LABELS_MAX * sizeof(OTHER) <= sizeof(((struct sm_flow *)0)->labels), "all others");
+_Static_assert(VALUES_MAX + SM_LABELS_MAX <= sizeof(((struct sm_flow *)0)->labels),
+	       "values and NULs");
+_Static_assert(SM_LABELS_MAX * sizeof(OTHER) <= sizeof(((struct sm_flow *)0)->labels),
+	       "all others");
 _Static_assert(sizeof(((struct sm_flow *)0)->checkpoint) ==
 	       sizeof(((struct sm_ring_entry *)0)->checkpoint), "copied in one piece");
 
@@ -51,8 +54,8 @@ static uint64_t seconds_ns(double seconds)
 
 /* One of the two families: name and help with a suffix, one label more. */
 static struct sm_family *declare_family(struct sm *m, const struct sm_flow_options *o,
-					const char *suffix, const char *help_suffix, const char *label,
-					struct sm_diag *diag)
+					const char *suffix, const char *help_suffix,
+					const char *label, struct sm_diag *diag)
 {
 	char name[SM_NAME_MAX + 64], help[SM_HELP_MAX + 64];
 	struct sm_family_options f = {
@@ -106,7 +109,8 @@ static bool declare_families(struct sm_flow_type *type, const struct sm_flow_opt
 	type->total = declare_family(type->m, o, "_duration_seconds", ".", "status", diag);
 	if (type->total->null && diag->error)
 		return false;
-	type->stage = declare_family(type->m, o, "_stage_duration_seconds", ", by stage.", "stage", diag);
+	type->stage = declare_family(type->m, o, "_stage_duration_seconds", ", by stage.", "stage",
+				     diag);
 	if (type->stage->null && (diag->error || type->total->null))
 		return false;
 	return true;
@@ -117,15 +121,15 @@ struct sm_flow_type *sm_flow_declare(struct sm *m, const struct sm_flow_options 
 {
 	struct sm_flow_type type = { .m = m }, *t;
 	struct sm_flow_options o = { 0 };
-	struct sm_diag own;
+	struct sm_diag own = { .error = 0 };
 	int rc;
 
 	diag = diag ? diag : &own;
 	sm_diag_set(diag, 0, "%s", "");
 	if (opts)
 		memcpy(&o, opts, opts->size && opts->size < sizeof(o) ? opts->size : sizeof(o));
-	if (!m || !o.name || strlen(o.name) > FLOW_NAME_MAX) {
-		sm_diag_set(diag, -EINVAL, "a flow needs a writer and a name of at most %d bytes",
+	if (!m || !o.name || !*o.name || strlen(o.name) > FLOW_NAME_MAX) {
+		sm_diag_set(diag, -EINVAL, "a flow needs a writer and a name of 1 to %d bytes",
 			    FLOW_NAME_MAX);
 		return &null_type;
 	}
@@ -133,14 +137,17 @@ struct sm_flow_type *sm_flow_declare(struct sm *m, const struct sm_flow_options 
 		return &null_type;
 	while (type.nlabels < SM_LABELS_MAX - 1 && o.labels[type.nlabels])
 		type.nlabels++;
-	type.slow_ns = ring_threshold(m, o.name, o.slow_ns ? o.slow_ns : seconds_ns(o.slo > 0 ? o.slo : 1));
+	if (!o.slow_ns)
+		o.slow_ns = seconds_ns(o.slo > 0 ? o.slo : 1);
+	type.slow_ns = ring_threshold(m, o.name, o.slow_ns);
 	type.slow_per_second = o.slow_per_second ? o.slow_per_second : m->slow_per_second;
 	snprintf(type.name, sizeof(type.name), "%s", o.name);
 	trace_init();
 
 	rc = process_lock();
 	if (rc) {
-		sm_diag_set(diag, rc, "flow \"%s\": another thread holds the library's lock", o.name);
+		sm_diag_set(diag, rc, "flow \"%s\": another thread has been in the library for 5 s",
+			    o.name);
 		return &null_type;
 	}
 	t = find_or_add_type(&type);
@@ -153,7 +160,8 @@ struct sm_flow_type *sm_flow_declare(struct sm *m, const struct sm_flow_options 
 /* ---- running ------------------------------------------------------------------------------ */
 
 /* Observe ns in the family's series of the flow's labels and one more. */
-static void observe(const struct sm_flow *flow, struct sm_family *family, const char *last, uint64_t ns)
+static void observe(const struct sm_flow *flow, struct sm_family *family, const char *last,
+		    uint64_t ns)
 {
 	struct sm_str values[SM_LABELS_MAX];
 	const char *p = flow->labels;
@@ -208,7 +216,7 @@ static int set_ids(struct sm_flow *flow, const char *traceparent)
 	if (traceparent && *traceparent && trace_parse(traceparent, &parent) == 0) {
 		memcpy(flow->trace_id, parent.trace_id, sizeof(flow->trace_id));
 		memcpy(flow->parent_id, parent.parent_id, sizeof(flow->parent_id));
-		flow->flags = RING_REMOTE | (uint32_t)(parent.flags & TRACE_SAMPLED) << FLOW_TRACE_SHIFT;
+		flow->flags = (parent.flags & TRACE_SAMPLED) << FLOW_TRACE_SHIFT | RING_REMOTE;
 		return 0;
 	}
 	trace_id(flow->trace_id, sizeof(flow->trace_id));
@@ -217,8 +225,8 @@ static int set_ids(struct sm_flow *flow, const char *traceparent)
 	return traceparent && *traceparent ? -EINVAL : 0;
 }
 
-int sm_flow_start(struct sm_flow *flow, struct sm_flow_type *type, const struct sm_str *values, size_t n,
-		  const char *traceparent)
+int sm_flow_start(struct sm_flow *flow, struct sm_flow_type *type, const struct sm_str *values,
+		  size_t n, const char *traceparent)
 {
 	int rc, ids_rc;
 
@@ -288,12 +296,14 @@ void sm_flow_attribute(struct sm_flow *flow, const char *key, const char *value)
 
 void sm_flow_traceparent(const struct sm_flow *flow, char ret_header[56])
 {
-	trace_format(flow->trace_id, flow->span_id, (uint8_t)(flow->flags >> FLOW_TRACE_SHIFT), ret_header);
+	trace_format(flow->trace_id, flow->span_id, (uint8_t)(flow->flags >> FLOW_TRACE_SHIFT),
+		     ret_header);
 }
 
 /* ---- ending ------------------------------------------------------------------------------- */
 
-/* The attributes of the record: the flow's labels first, for without them an operation means little. */
+/* The attributes of the record: the flow's labels first, for without them an operation means
+ * little. */
 static void put_attributes(struct sm_ring_entry *e, const struct sm_flow *flow)
 {
 	const struct sm_flow_type *type = flow->type;

@@ -6,14 +6,14 @@
  * gauge is a cell in each lane, as a counter.
  *
  * A mostrecent gauge is three cells there: sequence, value, time. Setting makes the sequence odd,
- * writes, makes it even; a reader that sees the same even sequence before and after has a pair that
- * belongs together. Its time is a coarse clock (4 ms or so): sets of two writers within one tick
- * are in no order. Cost: the clock 4 ns, two compare-and-swaps 5 ns each.
+ * writes, makes it even; a reader that sees the same even sequence before and after has a pair
+ * that belongs together. Its time is a coarse clock (4 ms or so): sets of two writers within one
+ * tick are in no order. Cost: the clock 4 ns, two compare-and-swaps 5 ns each.
  *
- * Nobody waits for ever. Who finds the same odd number TAKE_OVER times (the holder is preempted, or is
- * what this signal handler interrupted, or died) makes it the next odd number and goes on; the
- * holder then finds that the number is not its own and leaves it. Both have stored whole words,
- * so the worst is the value of one with the time of the other, a moment apart.
+ * Nobody waits for ever. Who finds the same odd number TAKE_OVER times (the holder is preempted,
+ * or is what this signal handler interrupted, or died) makes it the next odd number and goes on;
+ * the holder then finds that the number is not its own and leaves it. Both have stored whole
+ * words, so the worst is the value of one with the time of the other, a moment apart.
  */
 #include "metric.h"
 
@@ -72,8 +72,8 @@ static void add_to_cell(uint64_t *cell, double v)
 	} while (!cas_relaxed(cell, &old, sum));
 }
 
-/* Store bits (XOR SM_UNSET), or add v to the value that is there. Adding is a compare-and-swap here, too:
- * exact although the sequence may have been taken over. */
+/* Store bits (XOR SM_UNSET), or add v to the value that is there. Adding is a compare-and-swap
+ * here, too: exact although the sequence may have been taken over. */
 static void recent_change(struct handle *h, sm_where_ place, uint64_t bits, const double *v)
 {
 	uint64_t *cells = lane_shared_cell(place, SM_RECENT_CELLS), ours;

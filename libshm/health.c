@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * health.c - the state of a program's components, as a gauge family of which the worst value over all
- * writers counts.
+ * health.c - the state of a program's components, as a gauge family of which the worst value over
+ * all writers counts.
  */
 #include <errno.h>
 
@@ -12,7 +12,7 @@
 static const struct sm_family_options health_family = {
 	.kind = SM_GAUGE,
 	.name = "component_health",
-	.help = "State of a component: 2 ok, 1 degraded, 0 critical; of several processes the worst.",
+	.help = "State of a component: 2 ok, 1 degraded, 0 critical; of all processes the worst.",
 	.labels = { "component", "critical" },
 	.normalise = SM_NORMALISE_NONE,
 	.mode = SM_MODE_MIN,
@@ -35,6 +35,8 @@ int sm_health_set(struct sm *m, const char *component, enum sm_health state, int
 	if (diag.error || f->null)	/* null without an error: switched off */
 		return diag.error;
 	g = sm_gauge(f, values, 2);
+	if (!handle_of(g)->family)
+		return -EINVAL;
 	if (!handle_place(handle_of(g)))
 		return m->error ? m->error : -ENOSPC;
 	sm_gauge_set(g, state);

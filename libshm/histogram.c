@@ -5,10 +5,11 @@
  * that is not of seconds.
  *
  * The sum is fixed point; a signed histogram has a double (SM_FF_SUM_DOUBLE), whose bits are
- * added by compare-and-swap. For both the limit is 2^62 units of 10^-sum_decimals, so that neither
- * wraps nor becomes infinite by one wild value.
+ * added by compare-and-swap. For both the limit is 2^62 units of 10^-sum_decimals, so that
+ * neither wraps nor becomes infinite by one wild value.
  *
- * Order: bucket, then sum, as inline. A process killed between them leaves that value out of the sum.
+ * Order: bucket, then sum, as inline. A process killed between them leaves that value out of the
+ * sum.
  */
 #include <math.h>
 
@@ -28,11 +29,23 @@ static bool accept(const struct handle *h, double *v)
 	return fabs(*v) * b->scale < UNITS_LIMIT;
 }
 
+static uint32_t bucket_of(const struct sm_buckets_ *b, double v)
+{
+	uint32_t i, more;
+
+	if (v < 0)
+		return buckets_find(b, v);
+	i = sm_guide_(b, double_bits(v));
+	for (more = b->compares; more; more--)
+		i += v > b->bounds[i];
+	return i;
+}
+
 static void observe(struct handle *h, uint64_t *cells, bool shared, double v)
 {
 	const struct sm_buckets_ *b = h->pub.histogram.buckets;
 
-	lane_add(&cells[buckets_find(b, v)], shared, 1);
+	lane_add(&cells[bucket_of(b, v)], shared, 1);
 	if (b->limit_bits)
 		lane_add(&cells[b->sum], shared, (uint64_t)(int64_t)(v * b->scale + 0.5));
 	else
@@ -77,7 +90,8 @@ void sm_histogram_observe_ns_slow_(struct sm_histogram *hist, uint64_t ns)
 	}
 	cells = lane_cell(place, b->sum + 1, &shared);
 	if (cells) {
-		lane_add(&cells[buckets_find_ns(b, ns)], shared, 1);
+		/* The quotient decides, as it made bounds_ns. */
+		lane_add(&cells[bucket_of(b, (double)ns / 1e9)], shared, 1);
 		lane_add(&cells[b->sum], shared, ns);
 	}
 }

@@ -44,12 +44,14 @@ struct control {
 	char *shared[LANE_REGIONS];
 	char *lane[LANE_REGIONS][SM_MAX_LANES_PER_SLOT];
 	uint32_t row_owner[ROWS];	/* kernel thread id, 0 none in this process */
+	uint32_t generation;		/* of what bindings keep, see sm_lane_view(); 0 in a new child */
 };
 
 static struct control *control;		/* NULL until lanes_init() */
 static struct row *rows;
 static uint32_t next_row;
 static struct sm *region_owner[LANE_REGIONS];	/* ordinary memory: inherited */
+static uint32_t last_generation;		/* the same, so that a child never repeats one */
 
 static __thread struct row *my_row;
 static __thread uint32_t my_tries;
@@ -209,10 +211,26 @@ int lanes_region_new(struct sm *m)
 	return -ENOSPC;
 }
 
+void lanes_changed(void)
+{
+	uint32_t next = fetch_add_relaxed(&last_generation, 1) + 1;
+
+	/* Release: who sees it finds the new cells. Pairs with sm_lane_view()'s caller. */
+	store_release(&control->generation, next ? next : fetch_add_relaxed(&last_generation, 1) + 1);
+}
+
+const uint32_t *lanes_generation(void)
+{
+	if (!load_relaxed(&control->generation))
+		lanes_changed();
+	return &control->generation;
+}
+
 void lanes_withdraw(unsigned number)
 {
 	uint32_t i, n = load_relaxed(&next_row);
 
+	lanes_changed();
 	store_release(&control->claimed[number], 0);
 	for (i = 0; i < SM_MAX_LANES_PER_SLOT; i++)
 		store_relaxed(&control->owner[number][i], 0);
@@ -301,50 +319,63 @@ static char *take_lane(unsigned number, struct row *row)
 	return NULL;
 }
 
-static bool have_claim(unsigned number)
+/* *ret_now: a forked child has claimed just now. */
+static bool have_claim(unsigned number, bool *ret_now)
 {
 	struct sm *m = region_owner[number];
 
+	*ret_now = false;
 	if (load_acquire(&control->claimed[number]))
 		return true;
 	if (!m || fetch_add_relaxed(&control->failed_claims, 1) % 1024)
 		return false;
-	if (!writer_claim_in_child(m))
-		return load_acquire(&control->claimed[number]);
-	store_relaxed(&control->failed_claims, 0);
-	return true;
+	*ret_now = writer_claim_in_child(m);
+	if (*ret_now)
+		store_relaxed(&control->failed_claims, 0);
+	return load_acquire(&control->claimed[number]);
+}
+
+static uint64_t *lost(struct sm *m)
+{
+	writer_refuse(m, SM_REFUSED_LOST_UPDATE);
+	return NULL;
 }
 
 /* The common writer's cell, for an update that has no other place: atomic adds, nobody's lane. */
 static uint64_t *common_cell(unsigned number, uint32_t cell, uint32_t ncells)
 {
 	struct sm *m = region_owner[number];
+	struct region *r = m ? load_acquire(&m->region) : NULL;
 	unsigned lane;
 
-	if (!m || !m->region || m->number != number)
+	while (r && r->number != number)
+		r = r->older;
+	if (!r)
 		return NULL;
-	lane = sm_lane_number(&m->region->geo, 0, 0);
-	if (region_reserve_cells(m->region, -1, lane, cell, ncells) != 0) {
-		writer_refuse(m, SM_REFUSED_LOST_UPDATE);
-		return NULL;
-	}
-	return region_lane(m->region, lane) + cell;
+	lane = sm_lane_number(&r->geo, 0, 0);
+	if (!writer_common_cell(m, r, cell) || region_reserve_cells(r, -1, lane, cell, ncells) != 0)
+		return lost(m);
+	return region_lane(r, lane) + cell;
 }
 
 static uint64_t *find_cell(sm_where_ where, uint32_t ncells, bool *ret_shared)
 {
 	unsigned entry = WHERE_ENTRY(where), number = entry / 2;
 	struct row *row;
+	struct sm_slot *slot;
 	struct sm *m;
 	char *lane = NULL;
+	bool now;
 
 	*ret_shared = true;
 	if (!number || number >= LANE_REGIONS || !load_acquire(&control))
 		return NULL;
 	sm_row_here_();
 	row = my_row;
-	if (!have_claim(number))
+	if (!have_claim(number, &now))
 		return common_cell(number, WHERE_BYTE(where) / 8, ncells);
+	if (now && !writer_has_cell(region_owner[number], number, WHERE_BYTE(where) / 8))
+		return lost(region_owner[number]);	/* removed before this child took hold of it */
 	if (entry % 2 == 0 && row) {
 		lane = load_relaxed(&row->entry[entry]);
 		if (!lane)
@@ -356,8 +387,9 @@ static uint64_t *find_cell(sm_where_ where, uint32_t ncells, bool *ret_shared)
 		if (row && entry % 2)
 			store_relaxed(&row->entry[entry], lane);
 		m = region_owner[number];
-		if (entry % 2 == 0 && m && writer_slot(m))
-			add_relaxed(&writer_slot(m)->shared_updates, 1);
+		slot = entry % 2 == 0 && m ? writer_slot(m) : NULL;
+		if (slot)
+			add_relaxed(&slot->shared_updates, 1);
 	}
 	return lane ? (uint64_t *)(void *)(lane + WHERE_BYTE(where)) : NULL;
 }
@@ -376,6 +408,23 @@ uint64_t *lane_shared_cell(sm_where_ where, uint32_t ncells)
 	bool shared;
 
 	return lane_cell(where | 1, ncells, &shared);
+}
+
+char *lane_own(unsigned number)
+{
+	char *lane;
+
+	sm_row_here_();
+	if (!my_row)
+		return NULL;
+	lane = load_relaxed(&my_row->entry[2 * number]);
+	my_tries = 0;
+	return lane ? lane : take_lane(number, my_row);
+}
+
+char *lane_shared(unsigned number)
+{
+	return load_relaxed(&control->shared[number]);
 }
 
 void lane_add_double(uint64_t *cell, double v)

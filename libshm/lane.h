@@ -51,6 +51,11 @@ bool lanes_claimed(unsigned number);
 /* Give up the claim (sm_close(), or a claim that failed half way): rows forget their lanes. */
 void lanes_withdraw(unsigned number);
 
+/* Some handle has another cell than before, or none: bindings that keep cells must ask again. */
+void lanes_changed(void);
+/* The word that says so, never 0 here. Process mutex held. */
+const uint32_t *lanes_generation(void);
+
 /* Lanes of region `number` that are prepared and free, and that are prepared at all. */
 unsigned lanes_free(unsigned number);
 unsigned lanes_prepared(unsigned number);
@@ -60,15 +65,21 @@ bool lanes_wanted(unsigned number);
 /*
  * lane_cell - where the calling thread shall write `where`. Returns the cell and sets *ret_shared:
  * false, the cell is this thread's own (plain add); true, others write it, too (atomic add).
- * In a forked child it claims a slot first. If no slot can be had: the common writer's shared lane.
- * n cells from there are usable. NULL: nowhere (null handle, or not even the common lane has the
- * page: counted as a lost update).
+ * In a forked child it claims a slot first. If no slot can be had: the common writer's shared lane, for
+ * what is not a gauge. ncells from there are usable. NULL: nowhere (null handle; or counted as a lost
+ * update: a gauge without a slot, a series that was removed before the child claimed, or not even the
+ * common lane has the page).
  * For the slow paths of updates. Signal: safe.
  */
 uint64_t *lane_cell(sm_where_ where, uint32_t ncells, bool *ret_shared);
 
 /* The writer's shared lane's cell, claiming as lane_cell() does. */
 uint64_t *lane_shared_cell(sm_where_ where, uint32_t ncells);
+
+/* The calling thread's own lane in region `number`, taking one if need be: NULL if there is none.
+ * And the writer's shared lane: NULL if the region is not claimed in this process. */
+char *lane_own(unsigned number);
+char *lane_shared(unsigned number);
 
 /* Add by the right method for *shared. */
 static inline void lane_add(uint64_t *cell, bool shared, uint64_t n)

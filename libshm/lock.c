@@ -65,7 +65,12 @@ int catalog_lock(const struct region *r, unsigned timeout_ms)
 
 void catalog_unlock(const struct region *r, int fd)
 {
+	struct flock fl = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = SM_LOCK_CATALOG, .l_len = 1 };
+
 	(void)r;
+	/* Said explicitly: a child that another thread made meanwhile by _Fork() or clone() has the
+	 * descriptor, too, and the lock would stay for as long as it does. */
+	fcntl(fd, F_OFD_SETLK, &fl);
 	close(fd);
 }
 

@@ -14,7 +14,8 @@ static inline struct handle *handle_of(void *pub)
 	return pub;
 }
 
-/* Where the handle writes; 0 for one that counts into nowhere. Another thread may bind it meanwhile. */
+/* Where the handle writes; 0 for one that counts into nowhere. Another thread may bind it
+ * meanwhile. */
 static inline sm_where_ handle_place(const struct handle *h)
 {
 	return load_relaxed(&h->place);
@@ -58,9 +59,6 @@ static inline double bits_double(uint64_t bits)
 	memcpy(&v, &bits, sizeof(v));
 	return v;
 }
-
-/* buckets.c: bucket of a duration by binary search; b->bounds_ns is not NULL. */
-uint32_t buckets_find_ns(const struct sm_buckets_ *b, uint64_t ns);
 
 /* buckets.c: the index of the null histogram, by which every value takes the slow path. */
 extern const struct sm_buckets_ sm_null_buckets;

@@ -22,6 +22,9 @@ static struct sm no_memory = {
 	.null = true, .error = -ENOMEM, .message = "out of memory", .group = (gid_t)-1,
 };
 
+/* All writers ever: never freed, since handles outlive sm_close(); reachable, for leak checkers. */
+static struct sm *opened;
+
 static const char *from_environment(const struct sm_options *o, const char *value, const char *name)
 {
 	if (value || (o->flags & SM_OPEN_NO_ENVIRONMENT))
@@ -107,16 +110,30 @@ static int set_metadata(struct sm *m, const char *const *pairs, struct sm_diag *
 	return 0;
 }
 
+/* "1.5": digits with an optional fraction, whatever the locale. Returns where it ends; text if none. */
+static const char *parse_decimal(const char *text, double *ret)
+{
+	const char *p = text;
+	double v = 0, place = 1;
+
+	for (; *p >= '0' && *p <= '9'; p++)
+		v = v * 10 + (*p - '0');
+	if (p != text && *p == '.')
+		for (p++; *p >= '0' && *p <= '9'; p++)
+			v += (*p - '0') * (place /= 10);
+	*ret = v;
+	return p;
+}
+
 /* "op=500ms,other=2s" */
 static int set_slow(struct sm *m, const char *rules, struct sm_diag *diag)
 {
 	static const struct { const char *unit; double ns; } units[] = {
 		{ "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 },
 	};
-	const char *p = rules, *eq, *comma;
+	const char *p = rules, *eq, *comma, *end;
 	unsigned i;
 	double v;
-	char *end;
 
 	for (; p && *p; p = *comma ? comma + 1 : comma) {
 		comma = p + strcspn(p, ",");
@@ -125,7 +142,7 @@ static int set_slow(struct sm *m, const char *rules, struct sm_diag *diag)
 			goto bad;
 		if (m->nslow == SM_SLOW_RULES)
 			return sm_diag_set(diag, -EINVAL, "SHARDMETER_SLOW has more than %d rules", SM_SLOW_RULES);
-		v = strtod(eq + 1, &end);
+		end = parse_decimal(eq + 1, &v);
 		for (i = 0; i < 4; i++)
 			if ((size_t)(comma - end) == strlen(units[i].unit) &&
 			    strncmp(end, units[i].unit, (size_t)(comma - end)) == 0)
@@ -196,6 +213,9 @@ struct sm *sm_open(const struct sm_options *user, struct sm_diag *diag)
 		sm_diag_set(diag, -ENOMEM, "out of memory");
 		return &no_memory;
 	}
+	m->next = load_relaxed(&opened);
+	while (!cas_relaxed(&opened, &m->next, m))
+		;
 	if (user && user->size > sizeof(o))
 		rc = sm_diag_set(diag, -EINVAL, "sm_options of %zu bytes: made for a newer library than this (%s)",
 				 user->size, sm_version());

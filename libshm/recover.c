@@ -41,9 +41,14 @@ void recover(const struct region *r, int fd)
 	uint32_t op = load_relaxed(&r->head->op);
 
 	fold_recover(r, fd);
+	SM_STEP("recover:folds");
 	recover_slots(r, fd);
+	SM_STEP("recover:slots");
 	catalog_recover(r);
 	SM_STEP("recover:mended");
+	/* A removal that nobody counted would not be noticed by writers that have the series. */
+	if (op == SM_OP_REMOVE)
+		store_release(&r->head->removals, r->head->removals + 1);
 	if (op < SM_OP_COUNT)
 		r->head->recovered[op]++;
 	store_release(&r->head->catalog_gen, r->head->catalog_gen + 1);

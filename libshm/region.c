@@ -121,8 +121,8 @@ static int reserve_fd(int fd, uint64_t offset, uint64_t bytes)
 	return errno == EOPNOTSUPP ? 0 : -errno;
 }
 
-/* Fill in an empty file. The catalog lock is held. */
-static int fill_in(int fd, const struct region_options *o, struct sm_diag *diag)
+/* Fill in an empty file. The catalog lock is held. begun: another creator died in here. */
+static int fill_in(int fd, const struct region_options *o, bool begun, struct sm_diag *diag)
 {
 	struct sm_header h;
 	struct sm_slot common;
@@ -152,6 +152,7 @@ static int fill_in(int fd, const struct region_options *o, struct sm_diag *diag)
 	h.strings_used = 16;			/* offset 0 means none */
 	h.cells_used[SM_ZONE_ADD] = 8;		/* nor is cell 0 given out; start on a cache line */
 	h.cells_used[SM_ZONE_SET] = h.cells_used[SM_ZONE_LIVE] = 8;
+	h.recovered[SM_OP_CREATE] = begun;
 
 	memset(&common, 0, sizeof(common));
 	common.state = SM_SLOT_COMMON;
@@ -201,6 +202,7 @@ static int map_file(struct region *r, int fd, struct sm_diag *diag)
 	if (n != sizeof(h))
 		return sm_diag_set(diag, -EBADMSG, "%s is too short for a segment", r->path);
 	rc = sm_geometry_check(&h, (uint64_t)st.st_size, diag);
+	r->other_major = rc == -EPROTONOSUPPORT && h.endian == SM_ENDIAN_TAG && h.major != SM_LAYOUT_MAJOR;
 	if (rc) {
 		char text[SM_DIAG_MESSAGE];
 
@@ -277,12 +279,17 @@ static int make_ready(int fd, const struct region_options *o, struct sm_diag *di
 				   o->path, o->lock_timeout_ms);
 	SM_STEP("create:locked");
 	rc = ready(fd);
-	if (rc == 0) {
-		if (st.st_uid == geteuid())
-			finish_mode(fd, o);
-		return fill_in(fd, o, diag);
-	}
-	return rc < 0 ? rc : 0;
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	if (st.st_uid == geteuid())
+		finish_mode(fd, o);
+	/* The size is the first thing that a creator sets. */
+	rc = fill_in(fd, o, st.st_size != 0, diag);
+	if (rc && ftruncate(fd, 0) != 0)	/* what memory it took is of no use to anyone */
+		return rc;
+	return rc;
 }
 
 static void warn_file_system(int fd, const char *path, struct sm_diag *diag)
@@ -293,14 +300,13 @@ static void warn_file_system(int fd, const char *path, struct sm_diag *diag)
 		sm_diag_set(diag, 0, "%s is not on a tmpfs: updates may wait for the disk; use /dev/shm or /run", path);
 }
 
-int region_open(struct region *r, const struct region_options *o, struct sm_diag *diag)
+/* Another layout major is another file beside it: "name" and "name.layout2". */
+static int open_path(struct region *r, const struct region_options *o, struct sm_diag *diag)
 {
-	struct sm_diag own;
 	struct stat st;
 	int fd, rc, tries;
 
-	if (!diag)
-		diag = &own;
+	sm_diag_set(diag, 0, "%s", "");
 	memset(r, 0, sizeof(*r));
 	snprintf(r->path, sizeof(r->path), "%s", o->path);
 	for (tries = 0, fd = -ENOENT; fd == -ENOENT && tries < 8; tries++) {
@@ -338,6 +344,46 @@ void region_close(struct region *r)
 		munmap(r->base, r->geo.file_bytes);
 	r->base = NULL;
 	r->head = NULL;
+}
+
+/* Tell readers of the old file where writers went. The first 40 bytes are the same in every major. */
+static void supersede(const char *path)
+{
+	struct sm_header h;
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	ssize_t n = fd >= 0 ? pread(fd, &h, offsetof(struct sm_header, slot_size), 0) : 0;
+
+	if (n == (ssize_t)offsetof(struct sm_header, slot_size) && h.magic == SM_MAGIC &&
+	    h.endian == SM_ENDIAN_TAG && h.major < SM_LAYOUT_MAJOR && h.state == SM_SEG_READY) {
+		h.superseded_by = SM_LAYOUT_MAJOR;
+		h.state = SM_SEG_SUPERSEDED;
+		if (pwrite(fd, &h.superseded_by, 4, offsetof(struct sm_header, superseded_by)) == 4)
+			(void)!pwrite(fd, &h.state, 4, offsetof(struct sm_header, state));
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+int region_open(struct region *r, const struct region_options *o, struct sm_diag *diag)
+{
+	struct region_options beside = *o;
+	struct sm_diag first;
+	char path[SM_PATH_MAX];
+	int rc = open_path(r, o, &first);
+
+	if (rc == -EPROTONOSUPPORT && r->other_major &&
+	    snprintf(path, sizeof(path), "%s.layout%d", o->path, SM_LAYOUT_MAJOR) < (int)sizeof(path)) {
+		beside.path = path;
+		rc = open_path(r, &beside, diag);
+		if (!rc)
+			supersede(o->path);
+		/* Without a file beside it, it is the old one's layout that is worth a word. */
+		if (rc != -ENOENT)
+			return rc;
+		rc = -EPROTONOSUPPORT;
+	}
+	sm_diag_set(diag, first.error, "%s", first.message);
+	return rc;
 }
 
 int region_reopen(const struct region *r)

@@ -23,7 +23,13 @@ struct region {
 	struct sm_header *head;		/* the shared one, for the dynamic words */
 	dev_t dev;
 	ino_t ino;
+	bool other_major;		/* region_open() failed on another layout major */
 	char path[SM_PATH_MAX];
+	/* Of the writer that uses it; nothing to this module. */
+	unsigned number;		/* in the rows of lane.h */
+	uint32_t slot;			/* good while lanes_claimed(number) */
+	void *life;			/* page that holds the life lock; the same */
+	struct region *older;		/* the file that was removed before */
 };
 
 struct region_options {

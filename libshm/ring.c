@@ -3,14 +3,14 @@
  * ring.c - slow operations, one ring per writer slot, read while it is written.
  *
  * A writer takes the next number from ring_head; entry number % ring_entries is its place. It
- * makes the entry's seq odd (2 * number + 1), writes, and makes it 2 * number + 2. A reader copies an
- * entry and believes it if seq was the same even number before and after.
+ * makes the entry's seq odd (2 * number + 1), writes, and makes it 2 * number + 2. A reader
+ * copies an entry and believes it if seq was the same even number before and after.
  *
- * An odd seq that we meet is a whole ring old. If the entry is of this incarnation, its writer is a
- * thread of ours that stands still: the newcomer gives way and is counted. If it is of another, that
- * one died there, and the newcomer takes the place. The incarnation is stored first of all, so that the
- * two are told apart; a thread stopped between making seq odd and that store, for a whole ring,
- * would cost one garbled record.
+ * An odd seq that we meet is a whole ring old. If the entry is of this incarnation, its writer is
+ * a thread of ours that stands still: the newcomer gives way and is counted. If it is of another,
+ * that one died there, and the newcomer takes the place. The incarnation is stored first of all,
+ * so that the two are told apart; a thread stopped between making seq odd and that store, for a
+ * whole ring, would cost one garbled record.
  *
  * The common writer (short-lived programs) has no ring: nobody would notice which of them died.
  */
@@ -77,7 +77,7 @@ int ring_record(struct sm *m, struct sm_ring_entry *e, uint32_t per_second)
 	const size_t first = offsetof(struct sm_ring_entry, start_real_ns);
 	const size_t middle = offsetof(struct sm_ring_entry, incarnation);
 	const size_t rest = offsetof(struct sm_ring_entry, ncheckpoints);
-	struct region *r = m->region;
+	struct region *r = load_acquire(&m->region);
 	struct sm_ring_entry *to;
 	uint64_t number;
 
@@ -85,14 +85,14 @@ int ring_record(struct sm *m, struct sm_ring_entry *e, uint32_t per_second)
 		return m->error;
 	if (!slot && writer_claim_in_child(m))
 		slot = writer_slot(m);
-	if (!slot || m->slot >= r->geo.nslots || (m->flags & SM_OPEN_COMMON) ||
+	if (!slot || r->slot >= r->geo.nslots || (m->flags & SM_OPEN_COMMON) ||
 	    !rate_allows(m, per_second)) {
 		writer_refuse(m, SM_REFUSED_RING_RATE);
 		return -EAGAIN;
 	}
 	number = fetch_add_relaxed(&slot->ring_head, 1);
-	to = region_ring(r, m->slot, number & (r->geo.ring_entries - 1));
-	if (!take(to, number, m->incarnation)) {
+	to = region_ring(r, r->slot, number & (r->geo.ring_entries - 1));
+	if (!take(to, number, load_relaxed(&slot->incarnation))) {
 		writer_refuse(m, SM_REFUSED_RING_RATE);
 		return -EAGAIN;
 	}

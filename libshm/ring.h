@@ -15,9 +15,10 @@ uint64_t ring_threshold(const struct sm *m, const char *operation, uint64_t othe
 bool ring_text(char *field, size_t size, const char *text);
 
 /*
- * Put *e, of which seq and incarnation are set here, into the ring unless this process wrote per_second
- * entries in this second. 0, -EAGAIN (over the rate, the place is busy, or the writer has no ring;
- * counted), or the error why the writer is not bound. About 0.2 us. Thread: safe. Signal: safe.
+ * Put *e, of which seq and incarnation are set here, into the ring unless this process wrote
+ * per_second entries in this second. 0, -EAGAIN (over the rate, the place is busy, or the writer
+ * has no ring; counted), or the error why the writer is not bound. About 0.2 us. Thread: safe.
+ * Signal: safe.
  */
 int ring_record(struct sm *m, struct sm_ring_entry *e, uint32_t per_second);
 

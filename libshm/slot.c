@@ -235,13 +235,17 @@ static int adopt(const struct region *r, uint32_t slot, const struct slot_identi
 	int rc;
 
 	catalog_begin(r, SM_OP_ADOPT, slot);
+	/* Before the lock: a reader that finds the lock held and the slot as it was would take the dead
+	 * writer for alive, with its gauges. */
+	store_release(&s->state, SM_SLOT_ADOPTING);
+	SM_STEP("adopt:adopting");
 	rc = life_take(r, slot, &life);
 	if (rc) {
+		store_release(&s->state, SM_SLOT_LIVE);
 		catalog_done(r, false);
 		return rc;
 	}
-	store_release(&s->state, SM_SLOT_ADOPTING);
-	SM_STEP("adopt:adopting");
+	SM_STEP("adopt:locked");
 	s->incarnation++;
 	fence_release();
 	SM_STEP("adopt:incarnation");

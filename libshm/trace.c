@@ -2,10 +2,10 @@
 /*
  * trace.c - see trace.h.
  *
- * Ids come from a generator per thread (xoroshiro128+ of Blackman and Vigna), seeded by the kernel.
- * A forked child has the copy of its parent's generator and would repeat its ids; so the seed
- * belongs to an epoch, a random word in a page that fork wipes. A thread whose epoch is not the
- * page's seeds itself again. Without such a page every id comes from the kernel.
+ * Ids come from a generator per thread (xoroshiro128+ of Blackman and Vigna), seeded by the
+ * kernel. A forked child has the copy of its parent's generator and would repeat its ids; so the
+ * seed belongs to an epoch, a random word in a page that fork wipes. A thread whose epoch is not
+ * the page's seeds itself again. Without such a page every id comes from the kernel.
  */
 #include "trace.h"
 
@@ -41,7 +41,8 @@ static uint64_t next(uint64_t s[2])
 	return result;
 }
 
-/* From the kernel. Where it has none yet (early at boot), from what differs from thread to thread. */
+/* From the kernel. Where it has none yet (early at boot), from what differs from thread to
+ * thread. */
 static void seed(uint64_t s[2])
 {
 	if (getrandom(s, 2 * sizeof(s[0]), GRND_NONBLOCK) != (ssize_t)(2 * sizeof(s[0]))) {
@@ -143,9 +144,11 @@ int trace_parse(const char *header, struct trace_parent *ret)
 		return -EINVAL;
 	if (!parse_hex(header, &version, 1, &any) || version == 0xff || header[2] != '-')
 		return -EINVAL;
-	if (!parse_hex(header + 3, t.trace_id, sizeof(t.trace_id), &any) || !any || header[35] != '-')
+	if (!parse_hex(header + 3, t.trace_id, sizeof(t.trace_id), &any) || !any ||
+	    header[35] != '-')
 		return -EINVAL;
-	if (!parse_hex(header + 36, t.parent_id, sizeof(t.parent_id), &any) || !any || header[52] != '-')
+	if (!parse_hex(header + 36, t.parent_id, sizeof(t.parent_id), &any) || !any ||
+	    header[52] != '-')
 		return -EINVAL;
 	if (!parse_hex(header + 53, &t.flags, 1, &any))
 		return -EINVAL;

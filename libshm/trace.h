@@ -14,7 +14,8 @@ struct trace_parent {
 	uint8_t flags;
 };
 
-/* Strict: lower-case hexadecimal, version 00 to fe, ids not all zero. 0, or -EINVAL (also for NULL). */
+/* Strict: lower-case hexadecimal, version 00 to fe, ids not all zero. 0, or -EINVAL (also for
+ * NULL). */
 int trace_parse(const char *header, struct trace_parent *ret);
 
 /* "00-<trace>-<span>-<flags>": 55 characters and a NUL. */
@@ -24,8 +25,8 @@ void trace_format(const uint8_t trace_id[16], const uint8_t span_id[8], uint8_t 
 /* Make trace_id() cheap; it works without. Thread: safe. Signal: unsafe. */
 void trace_init(void);
 
-/* n random bytes (8 or 16), not all zero. About 2 ns each word. Other than the parent's after a fork, and in
- * each thread. Not for secrets. Thread: safe. */
+/* n random bytes (8 or 16), not all zero. About 2 ns each word. Other than the parent's after a
+ * fork, and in each thread. Not for secrets. Thread: safe. */
 void trace_id(uint8_t *ret_id, size_t n);
 
 #endif

@@ -30,69 +30,68 @@
 #include "slot.h"
 #include "steps.h"
 
-struct older_region {
-	struct older_region *next;
-	struct region *region;
-	unsigned number;
-	void *life;
-};
+/* Updates ask while another thread may be moving m to a new file: one look at the pointer tells all. */
+static struct sm_slot *slot_in(const struct region *r)
+{
+	return r && lanes_claimed(r->number) ? region_slot(r, r->slot) : NULL;
+}
 
 struct sm_slot *writer_slot(struct sm *m)
 {
-	return m->region && lanes_claimed(m->number) ? region_slot(m->region, m->slot) : NULL;
+	return slot_in(load_acquire(&m->region));
 }
 
 void writer_refuse(struct sm *m, unsigned reason)
 {
-	struct sm_slot *s;
+	struct region *r = m ? load_acquire(&m->region) : NULL;
+	struct sm_slot *s = slot_in(r);
 
-	if (!m || !m->region || reason >= SM_REFUSED_COUNT)
+	if (!r || reason >= SM_REFUSED_COUNT)
 		return;
-	s = writer_slot(m);
-	if (s && m->slot)
+	if (s && r->slot)
 		add_relaxed(&s->refused[reason], 1);
 	else
-		add_relaxed(&m->region->head->refused[reason], 1);
+		add_relaxed(&r->head->refused[reason], 1);
 }
 
 /* ---- lanes -------------------------------------------------------------------------------- */
 
 /* Memory in lane i for everything this process has resolved. */
-static int reserve_for_handles(struct sm *m, int fd, unsigned i)
+static int reserve_for_handles(struct sm *m, const struct region *r, int fd, unsigned i)
 {
-	unsigned lane = sm_lane_number(&m->region->geo, m->slot, i);
+	unsigned lane = sm_lane_number(&r->geo, r->slot, i);
 	struct handle *h;
 	uint32_t cell, n;
 	int rc;
 
 	for (h = load_acquire(&m->handles); h; h = h->next) {
-		if (!h->incarnation || WHERE_ENTRY(h->place) / 2 != m->number)
+		if (!h->incarnation || WHERE_ENTRY(h->place) / 2 != r->number)
 			continue;
 		if (i && (WHERE_ENTRY(h->place) & 1))
 			continue;		/* a gauge: only in the shared lane */
 		cell = WHERE_BYTE(h->place) / 8;
 		n = handle_cells(h);
-		rc = region_reserve_cells(m->region, fd, lane, cell, n);
+		rc = region_reserve_cells(r, fd, lane, cell, n);
 		if (rc)
 			return rc;
 	}
 	return 0;
 }
 
-static int prepare_lane(struct sm *m, int fd, unsigned i)
+static int prepare_lane(struct sm *m, const struct region *r, int fd, unsigned i)
 {
-	unsigned lane = sm_lane_number(&m->region->geo, m->slot, i);
-	struct sm_slot *s = region_slot(m->region, m->slot);
-	int rc = reserve_for_handles(m, fd, i);
+	unsigned lane = sm_lane_number(&r->geo, r->slot, i);
+	struct sm_slot *s = region_slot(r, r->slot);
+	int rc = reserve_for_handles(m, r, fd, i);
 
 	if (rc)
 		return rc;
 	fetch_or_full(&s->lanes, UINT64_C(1) << i);
 	SM_STEP("claim:lane");
 	if (i)
-		lanes_publish(m->number, i, (char *)region_lane(m->region, lane));
+		lanes_publish(r->number, i, (char *)region_lane(r, lane));
 	else
-		lanes_publish_shared(m->number, (char *)region_lane(m->region, lane));
+		lanes_publish_shared(r->number, (char *)region_lane(r, lane));
 	return 0;
 }
 
@@ -104,7 +103,7 @@ int writer_prepare_lanes(struct sm *m, unsigned wanted_free)
 	if (m->flags & SM_OPEN_COMMON)
 		return 0;
 	for (; !rc && i < m->region->geo.lanes_per_slot && lanes_free(m->number) < wanted_free; i++)
-		rc = prepare_lane(m, -1, i);
+		rc = prepare_lane(m, m->region, -1, i);
 	return rc;
 }
 
@@ -121,58 +120,131 @@ int writer_reserve(struct sm *m, int fd, sm_where_ place, uint32_t ncells)
 
 /* ---- claiming ----------------------------------------------------------------------------- */
 
-static void hold_handles(struct sm *m)
+/* A forked child holds what it inherited. */
+static void hold_handles(struct sm *m, const struct region *r)
 {
 	struct sm_family *f;
 	struct handle *h;
 
+	if (r != m->region)
+		return;			/* records of another file mean nothing in this one */
 	for (f = load_acquire(&m->families); f; f = f->next)
 		if (f->incarnation)
-			fetch_or_full(&region_holds(m->region, m->slot)[f->record / 64],
+			fetch_or_full(&region_holds(r, r->slot)[f->record / 64],
 				      UINT64_C(1) << (f->record % 64));
-	for (h = load_acquire(&m->handles); h; h = h->next)
-		if (h->incarnation && WHERE_ENTRY(h->place) / 2 == m->number)
-			series_hold(m->region, m->slot, h->series, h->incarnation);
+	for (h = load_acquire(&m->handles); h; h = h->next) {
+		if (!h->incarnation || WHERE_ENTRY(h->place) / 2 != r->number)
+			continue;
+		if (!series_hold(r, r->slot, h->series, h->incarnation)) {
+			/* Removed while this child held nothing: its cells may be another series'. */
+			unbind_handle(h);
+			m->pending = true;
+		}
+	}
 }
 
-/* Take a slot in m->region and prepare lanes. Nothing is allocated. */
-static int claim(struct sm *m)
+bool writer_has_cell(struct sm *m, unsigned number, uint32_t cell)
+{
+	const struct handle *h;
+	sm_where_ place;
+
+	for (h = load_acquire(&m->handles); h; h = h->next) {
+		place = load_relaxed(&h->place);
+		if (place && WHERE_ENTRY(place) / 2 == number && cell - WHERE_BYTE(place) / 8 < handle_cells(h))
+			return true;
+	}
+	return false;
+}
+
+/* Forget handles whose series is gone. While another thread binds it is not looked, but next time. */
+static void unbind_gone(struct sm *m, const struct region *r)
+{
+	uint64_t removals = load_acquire(&r->head->removals);
+	const struct sm_series_rec *s;
+	struct handle *h;
+
+	if (m->checked_removals == removals + 1 || !process_trylock())
+		return;
+	for (h = load_acquire(&m->handles); r == m->region && h; h = h->next) {
+		if (!h->incarnation)
+			continue;
+		s = region_series(r, h->series);
+		if (load_acquire(&s->state) != SM_REC_LIVE || load_relaxed(&s->incarnation) != h->incarnation) {
+			unbind_handle(h);
+			m->pending = true;
+		}
+	}
+	store_relaxed(&m->checked_removals, removals + 1);
+	process_unlock();
+}
+
+bool writer_common_cell(struct sm *m, const struct region *r, uint32_t cell)
+{
+	uint64_t before = load_relaxed(&m->checked_removals);
+
+	if (cell >= r->geo.zone_first[SM_ZONE_SET] && !(m->flags & SM_OPEN_COMMON))
+		return false;
+	if (r == load_acquire(&m->region))
+		unbind_gone(m, r);
+	/* Only the update that came upon the change may be on its way to a series that is gone. */
+	return load_relaxed(&m->checked_removals) == before || writer_has_cell(m, r->number, cell);
+}
+
+/* m is a writer in r now. */
+static void use_region(struct sm *m, struct region *r)
+{
+	struct sm_slot *s = region_slot(r, r->slot);
+
+	m->number = r->number;
+	m->slot = r->slot;
+	m->incarnation = s->incarnation;
+	memcpy(m->name, s->name, sizeof(m->name));
+	m->name[sizeof(m->name) - 1] = '\0';
+	if (r == m->region)
+		return;
+	if (m->region)
+		forget_records(m);
+	r->older = m->region;
+	store_release(&m->region, r);	/* pairs with writer_slot(): what r says of us is there */
+}
+
+/* Take a slot in r and prepare lanes. Nothing is allocated. */
+static int claim(struct sm *m, struct region *r)
 {
 	struct slot_identity who = { m->wanted, m->numbered, m->version, m->metadata, m->metadata_len };
 	unsigned i;
 	int fd, rc;
 
 	if (m->flags & SM_OPEN_COMMON) {
-		m->slot = 0;
-		m->incarnation = region_slot(m->region, 0)->incarnation;
-		strcpy(m->name, "common");
-		lanes_publish_shared(m->number, (char *)region_lane(m->region, sm_lane_number(&m->region->geo, 0, 0)));
+		r->slot = 0;
+		lanes_publish_shared(r->number, (char *)region_lane(r, sm_lane_number(&r->geo, 0, 0)));
+		use_region(m, r);
 		return 0;
 	}
-	fd = catalog_lock(m->region, m->lock_timeout_ms);
+	fd = catalog_lock(r, m->lock_timeout_ms);
 	if (fd < 0)
 		return fd;
-	rc = slot_claim(m->region, fd, &who, &m->slot, &m->life);
+	rc = slot_claim(r, fd, &who, &r->slot, &r->life);
 	if (rc) {
-		catalog_unlock(m->region, fd);
+		if (rc == -EUSERS)
+			add_relaxed(&r->head->refused[SM_REFUSED_WRITERS_FULL], 1);
+		catalog_unlock(r, fd);
 		return rc;
 	}
-	m->incarnation = region_slot(m->region, m->slot)->incarnation;
-	memcpy(m->name, region_slot(m->region, m->slot)->name, sizeof(m->name));
-	m->name[sizeof(m->name) - 1] = '\0';
-	hold_handles(m);
+	hold_handles(m, r);
 	/* Thread lanes first: the region counts as claimed from its shared lane on. */
-	for (i = 1; !rc && i <= m->thread_lanes && i < m->region->geo.lanes_per_slot; i++)
-		rc = prepare_lane(m, fd, i);
+	for (i = 1; !rc && i <= m->thread_lanes && i < r->geo.lanes_per_slot; i++)
+		rc = prepare_lane(m, r, fd, i);
 	if (!rc)
-		rc = prepare_lane(m, fd, 0);
-	catalog_unlock(m->region, fd);
+		rc = prepare_lane(m, r, fd, 0);
+	catalog_unlock(r, fd);
 	if (rc) {
-		lanes_withdraw(m->number);
-		life_drop(m->life);
-		m->life = NULL;
+		lanes_withdraw(r->number);
+		life_drop(r->life);
+		return rc;
 	}
-	return rc;
+	use_region(m, r);
+	return 0;
 }
 
 bool writer_claim_in_child(struct sm *m)
@@ -183,15 +255,19 @@ bool writer_claim_in_child(struct sm *m)
 		return false;
 	if (lanes_claimed(m->number))
 		ok = true;
-	else if (m->region && !m->error)
-		ok = claim(m) == 0;
+	else if (m->region)
+		ok = claim(m, m->region) == 0;
+	if (ok) {
+		m->error = 0;
+		m->message[0] = '\0';
+	}
 	process_unlock();
 	return ok;
 }
 
 /* ---- binding ------------------------------------------------------------------------------ */
 
-static int open_region(struct sm *m, struct sm_diag *diag)
+static int open_region(struct sm *m, struct region **ret, struct sm_diag *diag)
 {
 	struct region_options o = {
 		.path = m->path, .create = m->create, .group = m->group,
@@ -215,34 +291,29 @@ static int open_region(struct sm *m, struct sm_diag *diag)
 				   "%s was removed and made anew %d times under this process: restart it", m->path,
 				   LANE_REGIONS - 1);
 	}
-	m->number = (unsigned)number;
-	m->region = r;
+	r->number = (unsigned)number;
+	*ret = r;
 	return 0;
 }
 
-/* The file was removed or replaced: keep what threads may still write to. */
-static int set_aside(struct sm *m)
+static void drop_region(struct region *r)
 {
-	struct older_region *o = malloc(sizeof(*o));
+	bool mine = lanes_claimed(r->number);
 
-	if (!o)
-		return -ENOMEM;
-	o->region = m->region;
-	o->number = m->number;
-	o->life = m->life;
-	o->next = m->older;
-	m->older = o;
-	m->region = NULL;
-	m->life = NULL;
-	return 0;
+	lanes_region_free(r->number);
+	/* In a forked child that did not claim, the life page is not mapped: something else may be there. */
+	if (mine)
+		life_drop(r->life);
+	region_close(r);
+	free(r);
 }
 
-static int explain(struct sm *m, int rc, struct sm_diag *diag)
+static int explain(const struct sm *m, const struct region *r, int rc, struct sm_diag *diag)
 {
 	if (rc == -EUSERS)
 		return sm_diag_set(diag, -ENOSPC,
 				   "%s: all %u writer slots are taken by live processes; create the segment with a larger max_writers",
-				   m->path, m->region->geo.nslots - 1);
+				   m->path, r->geo.nslots - 1);
 	if (rc == -ETIMEDOUT)
 		return sm_diag_set(diag, rc, "%s: its lock was not free for %u ms; a process that holds it is stopped (see shardmeter doctor)",
 				   m->path, m->lock_timeout_ms);
@@ -256,28 +327,28 @@ static int explain(struct sm *m, int rc, struct sm_diag *diag)
 
 static int bind_now(struct sm *m, struct sm_diag *diag)
 {
-	struct region *old = NULL;
-	unsigned old_slot = m->slot;
-	int rc = 0;
+	struct region *r = m->region;
+	int rc;
 
 	diag->error = 0;
 	diag->message[0] = '\0';
-	if (m->region && region_current(m->region) != 0) {
-		old = m->region;
-		rc = set_aside(m);
+	if (!r || region_current(r) != 0) {
+		rc = open_region(m, &r, diag);
 		if (rc)
-			return sm_diag_set(diag, rc, "out of memory");
+			return rc;
 	}
-	if (!m->region)
-		rc = open_region(m, diag);
-	if (rc)
-		return rc;
-	if (!lanes_claimed(m->number)) {
-		rc = claim(m);
-		if (rc)
-			return explain(m, rc, diag);
+	if (!lanes_claimed(r->number)) {
+		rc = claim(m, r);
+		if (rc) {
+			explain(m, r, rc, diag);
+			/* Nobody saw it yet. (But a child keeps what it inherited: its updates go to
+			 * the common writer meanwhile.) */
+			if (r != m->region)
+				drop_region(r);
+			return rc;
+		}
 	}
-	bind_all(m, old, old_slot);
+	bind_all(m);
 	return 0;
 }
 
@@ -291,17 +362,6 @@ int writer_bind(struct sm *m)
 	if (m->region && !m->error && lanes_claimed(m->number) && region_current(m->region) == 0)
 		return 0;
 	rc = bind_now(m, &diag);
-	if (rc && m->region && !lanes_claimed(m->number)) {
-		/* Half bound is not bound: the next try begins anew. */
-		if (m->life)
-			life_drop(m->life);
-		m->life = NULL;
-		lanes_region_free(m->number);
-		region_close(m->region);
-		free(m->region);
-		m->region = NULL;
-		unbind_all(m);
-	}
 	m->error = rc;
 	snprintf(m->message, sizeof(m->message), "%s", diag.message);
 	return rc;
@@ -376,7 +436,7 @@ int sm_heartbeat(struct sm *m)
 	if (s)
 		rebind_removed(m);
 	if (s && m->pending)
-		bind_all(m, NULL, 0);
+		bind_all(m);
 	process_unlock();
 	return rc;
 }
@@ -385,28 +445,16 @@ int sm_heartbeat(struct sm *m)
 
 void sm_close(struct sm *m)
 {
-	struct older_region *o;
+	struct region *r;
 
 	if (!m || m->null || process_lock() != 0)
 		return;
 	unbind_all(m);
-	if (m->region) {
-		if (m->slot && writer_slot(m))
-			store_relaxed(&writer_slot(m)->exited_boot_ns, clock_ns(CLOCK_BOOTTIME));
-		lanes_region_free(m->number);
-		life_drop(m->life);
-		region_close(m->region);
-		free(m->region);
-		m->region = NULL;
-		m->life = NULL;
-	}
-	while ((o = m->older)) {
-		m->older = o->next;
-		lanes_region_free(o->number);
-		life_drop(o->life);
-		region_close(o->region);
-		free(o->region);
-		free(o);
+	if (m->slot && writer_slot(m))
+		store_relaxed(&writer_slot(m)->exited_boot_ns, clock_ns(CLOCK_BOOTTIME));
+	while ((r = m->region)) {
+		store_release(&m->region, r->older);
+		drop_region(r);
 	}
 	m->null = true;
 	m->error = -ESHUTDOWN;

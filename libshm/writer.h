@@ -88,8 +88,8 @@ struct handle {
 	struct handle *next;		/* all handles of the writer */
 	uint64_t hash;
 	uint32_t series;		/* bound: its record, and that record's incarnation */
-	uint64_t incarnation;		/* 0: not bound */
-	uint64_t retry_ns;		/* not bound: when to try again */
+	uint64_t incarnation;		/* 0: not bound, or (place is not 0) only to a file that was removed */
+	uint64_t retry_ns;		/* not bound: when to try again; 0 was never found wanting */
 	bool removed;			/* by sm_remove(): resolve makes a new series */
 	unsigned nvalues;
 	struct sm_str values[];		/* NUL-terminated copies, behind */
@@ -123,16 +123,15 @@ struct sm {
 	struct { char operation[64]; uint64_t ns; } slow[SM_SLOW_RULES];
 	unsigned nslow;
 	/* bound */
-	struct region *region;			/* the current one */
-	unsigned number;			/* of the region in the rows */
+	struct region *region;			/* the current one; updates look at it without a lock */
+	unsigned number;			/* region->number, and below its slot */
 	uint32_t slot;
 	uint64_t incarnation;
-	void *life;				/* page that holds the life lock */
-	struct older_region *older;		/* files that were removed under us */
 	/* made from it */
 	struct sm_family *families;
 	struct handle *handles;
 	uint64_t seen_removals;
+	uint64_t checked_removals;		/* 1 + removals when writer_common_cell() last looked */
 	bool pending;				/* some handle could not be bound: try again */
 	/* slow ring */
 	uint64_t slow_window_ns;
@@ -151,8 +150,17 @@ struct sm_slot *writer_slot(struct sm *m);
  * 0 or -errno, also kept in m->error. */
 int writer_bind(struct sm *m);
 
-/* The same from an update's slow path in a forked child: no allocation, no waiting. */
+/* The same from an update's slow path in a forked child: no allocation; waits for the catalog lock only
+ * (at most lock_timeout_ms). */
 bool writer_claim_in_child(struct sm *m);
+
+/* Is a handle bound to this cell of region `number`? A child's claim, and the next function, unbind
+ * those whose series was removed while the child held nothing. */
+bool writer_has_cell(struct sm *m, unsigned number, uint32_t cell);
+
+/* May a forked child that has no slot write to this cell in the common lane? Not to a gauge: it would
+ * stay for ever. */
+bool writer_common_cell(struct sm *m, const struct region *r, uint32_t cell);
 
 /* Count a refusal, in the slot if there is one, else in the header. Signal: safe. */
 void writer_refuse(struct sm *m, unsigned reason);
