@@ -266,7 +266,8 @@ struct sm_family_options {
 	unsigned normalise;	/* SM_NORMALISE_*; or bit i: normalise values of label i */
 	/* counter */
 	enum sm_number number;
-	unsigned decimals;	/* SM_NUMBER_FIXED: 0 to 9, default 9 for seconds, else 6 */
+	unsigned decimals;	/* of SM_NUMBER_FIXED: 1 to 9, default 9 for seconds, else 6. Part of the
+				   definition: those who count in another way say the same. */
 	int exemplars;		/* keep exemplars (counter, histogram) */
 	/* gauge */
 	enum sm_gauge_mode mode;
@@ -405,10 +406,15 @@ SM_API void sm_updown_add_slow_(struct sm_updown *u, int64_t n);
 SM_API void sm_histogram_observe_slow_(struct sm_histogram *h, double v);
 SM_API void sm_histogram_observe_ns_slow_(struct sm_histogram *h, uint64_t ns);
 
-static __attribute__((noinline, cold, unused)) void sm_row_fetch_(void)
+/* `inline`, so that a program that loads the library at run time needs no sm_row_here_ at -O0; but not
+ * inlined, for the sake of the callers' size. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wattributes"
+static inline __attribute__((noinline, cold)) void sm_row_fetch_(void)
 {
 	sm_row_ = sm_row_here_();
 }
+#pragma GCC diagnostic pop
 
 static inline char *sm_lane_(sm_where_ where)
 {

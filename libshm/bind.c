@@ -34,7 +34,7 @@ int bind_family(struct sm_family *f, struct sm_diag *diag)
 
 	if (!m->region || !lanes_claimed(m->number))
 		return sm_diag_set(diag, m->error ? m->error : -ENOTCONN, "%s", m->message);
-	fd = catalog_lock(m->region, m->lock_timeout_ms);
+	fd = writer_lock(m, m->region);
 	if (fd < 0) {
 		writer_refuse(m, reason);
 		return sm_diag_set(diag, fd, "%s: its lock was not free in time", m->path);
@@ -45,6 +45,9 @@ int bind_family(struct sm_family *f, struct sm_diag *diag)
 	} else {
 		f->record = record;
 		f->incarnation = region_family(m->region, record)->incarnation;
+		/* All writers of a family must agree on what a label value becomes. */
+		if (!f->handles)
+			f->def.normalise = region_family(m->region, record)->normalise;
 	}
 	catalog_unlock(m->region, fd);
 	return rc;
@@ -78,10 +81,10 @@ static void publish(struct handle *h, uint32_t record, uint64_t incarnation, sm_
 {
 	bool again = h->place || h->retry_ns;
 
-	h->series = record;
-	h->incarnation = incarnation;
-	h->removed = false;
-	store_release(&h->place, place);
+	store_relaxed(&h->series, record);
+	store_relaxed(&h->incarnation, incarnation);
+	store_relaxed(&h->removed, false);
+	store_release(&h->place, place);	/* pairs with handle_bound() */
 	store_release(&h->pub.where, has_inline_path(&h->family->def) ? place : 0);
 	if (again)
 		lanes_changed();
@@ -213,7 +216,7 @@ int bind_handle(struct handle *h)
 	rc = bind_without_lock(h, hash);
 	if (rc != -EAGAIN)
 		return rc;
-	fd = catalog_lock(m->region, m->lock_timeout_ms);
+	fd = writer_lock(m, m->region);
 	if (fd < 0) {
 		writer_refuse(m, reason);
 		return fd;
@@ -232,8 +235,8 @@ void unbind_handle(struct handle *h)
 {
 	store_release(&h->pub.where, 0);
 	store_release(&h->place, 0);
-	h->incarnation = 0;
-	h->retry_ns = 1;
+	store_relaxed(&h->incarnation, 0);
+	store_relaxed(&h->retry_ns, 1);
 	lanes_changed();
 }
 
@@ -281,7 +284,7 @@ void forget_records(struct sm *m)
 	for (f = m->families; f; f = f->next)
 		f->incarnation = 0;
 	for (h = m->handles; h; h = h->next)
-		h->incarnation = 0;
+		store_relaxed(&h->incarnation, 0);
 }
 
 void bind_all(struct sm *m)

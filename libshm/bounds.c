@@ -17,9 +17,9 @@ static const double mantissa[8] = {
 
 double sm_grid_bound(int k)
 {
-	int exponent = k >= 0 ? k / 8 : -((7 - k) / 8);
+	int eighth = (k % 8 + 8) % 8;
 
-	return ldexp(mantissa[k - 8 * exponent], exponent);
+	return ldexp(mantissa[eighth], (k - eighth) / 8);
 }
 
 unsigned sm_bounds_unite(const double *classic, unsigned n, int grid, int lo, int hi,

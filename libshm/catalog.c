@@ -155,7 +155,7 @@ static bool values_equal(const struct region *r, const struct sm_series_rec *s, 
 	if (!text)
 		return false;
 	for (i = 0; i < n; i++) {
-		if (s->text_len - at < values[i].len + 1 || memcmp(text + at, values[i].ptr, values[i].len) ||
+		if (s->text_len - at < values[i].len + 1 || memcmp(text + at, values[i].ptr, values[i].len) != 0 ||
 		    text[at + values[i].len])
 			return false;
 		at += values[i].len + 1;
@@ -304,6 +304,7 @@ static int take_unit(const struct region *r, int fd, const struct sm_family_rec 
 	s->strings = offset;
 	s->strings_bytes = class;
 	s->zone = zone;
+	SM_STEP("register:strings-taken");
 	if (ncells) {
 		rc = take_cells(r, fd, f, zone, ncells, &s->cell[0], ret_reason);
 		if (rc)

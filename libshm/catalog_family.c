@@ -65,19 +65,19 @@ static bool same_texts(const struct sm_family_rec *f, const char *text, const st
 	const char *at = text, *end = text + f->text_len, *t;
 	unsigned i;
 
-	if (!next_text(&at, end) || !next_text(&at, end))	/* name, help: the first help stays */
-		return false;
+	next_text(&at, end);		/* the name is the same, and of two helps the first stays */
+	next_text(&at, end);
 	t = next_text(&at, end);
-	if (!t || strcmp(t, def->unit))
+	if (!t || strcmp(t, def->unit) != 0)
 		return false;
 	for (i = 0; i < def->nlabels; i++) {
 		t = next_text(&at, end);
-		if (!t || strcmp(t, def->labels[i]))
+		if (!t || strcmp(t, def->labels[i]) != 0)
 			return false;
 	}
 	for (i = 0; i < def->nstates; i++) {
 		t = next_text(&at, end);
-		if (!t || strcmp(t, def->states[i]))
+		if (!t || strcmp(t, def->states[i]) != 0)
 			return false;
 	}
 	return true;
@@ -152,7 +152,10 @@ static void describe_record(const struct region *r, const struct sm_family_rec *
 	if (!text || !region_string(r, f->bounds, nb * 8))
 		return;
 	end = text + f->text_len;
-	if (!next_text(&at, end) || !next_text(&at, end) || !(unit = next_text(&at, end)))
+	next_text(&at, end);
+	next_text(&at, end);
+	unit = next_text(&at, end);
+	if (!unit)
 		return;
 	for (i = 0; i < n; i++)
 		if (!(labels[i] = next_text(&at, end)))

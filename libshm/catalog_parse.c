@@ -237,8 +237,8 @@ int sm_catalog_parse_family(const struct sm_family_rec *rec, const char *strings
 		more.nbuckets = rec->nbuckets;
 		more.sum_signed = (rec->flags & SM_FF_SIGNED) != 0;
 		if (rec->flags & SM_FF_FINE_GRID) {
-			f.grid_lo = rec->grid_lo;
-			f.grid_hi = rec->grid_hi;
+			f.grid_lo = (int)rec->grid_lo;
+			f.grid_hi = (int)rec->grid_hi;
 		}
 	}
 	*ret_family = f;

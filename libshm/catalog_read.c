@@ -42,7 +42,7 @@ struct build {
 	uint32_t *family_at;			/* record -> index in c->families, or NONE */
 	uint32_t *overflow;			/* index -> 1 + record of the overflow series */
 	uint64_t spent;				/* bytes in blocks */
-	int error;				/* why arena_alloc() failed, if not for want of memory */
+	int error;				/* why there is no memory or no copy, if not -ENOMEM */
 	char *room;				/* rest of the newest small block */
 	size_t left;
 	uint64_t key[2];
@@ -87,18 +87,26 @@ static void *arena_alloc(void *ctx, size_t bytes)
 
 /* ---- copying ------------------------------------------------------------------------------ */
 
-static int copy_area(struct build *b, uint64_t offset, uint64_t bytes, const char *what, void **ret)
+/* A copy of part of the file, or NULL and why in b->error. */
+static void *copy_area(struct build *b, uint64_t offset, uint64_t bytes, const char *what)
 {
-	int rc = sm_reader_afford(b->r, bytes, what, b->diag);
 	void *p;
 
-	if (rc)
-		return rc;
+	b->error = sm_reader_afford(b->r, bytes, what, b->diag);
+	if (b->error)
+		return NULL;
 	p = malloc(bytes ? (size_t)bytes : 1);
-	if (!p)
-		return sm_diag_set(b->diag, -ENOMEM, "no memory for %llu bytes of %s", (unsigned long long)bytes, what);
-	*ret = p;			/* freed by build_release() */
-	return sm_reader_pread(b->r, p, (size_t)bytes, offset, b->diag);
+	if (!p) {
+		b->error = sm_diag_set(b->diag, -ENOMEM, "no memory for %llu bytes of %s", (unsigned long long)bytes,
+				       what);
+		return NULL;
+	}
+	b->error = sm_reader_pread(b->r, p, (size_t)bytes, offset, b->diag);
+	if (b->error) {
+		free(p);
+		return NULL;
+	}
+	return p;
 }
 
 /* The same records again: those that changed meanwhile do not count. Both kinds of record begin with
@@ -151,14 +159,14 @@ static int copy_catalog(struct build *b, const struct sm_header *h)
 		return damaged_mark(b, "series", h->series_used, geo->nseries);
 	b->nfamilies = h->families_used;
 	b->nseries = h->series_used;
-	rc = copy_area(b, geo->off_families, (uint64_t)b->nfamilies * sizeof(*b->families), "families",
-		       (void **)&b->families);
-	if (!rc)
-		rc = copy_area(b, geo->off_series, (uint64_t)b->nseries * sizeof(*b->series), "series",
-			       (void **)&b->series);
+	b->families = copy_area(b, geo->off_families, (uint64_t)b->nfamilies * sizeof(*b->families), "families");
+	if (!b->families)
+		return b->error;
+	b->series = copy_area(b, geo->off_series, (uint64_t)b->nseries * sizeof(*b->series), "series");
+	if (!b->series)
+		return b->error;
 	/* Marks of storage only grow: read after the records, they cover all that these name. */
-	if (!rc)
-		rc = sm_reader_header(b->r, &now, b->diag);
+	rc = sm_reader_header(b->r, &now, b->diag);
 	if (rc)
 		return rc;
 	if (now.strings_used > geo->strings_bytes)
@@ -176,9 +184,10 @@ static int copy_catalog(struct build *b, const struct sm_header *h)
 	b->c->strings_used = b->nstrings;
 	b->c->exemplars_used = now.exemplars_used;
 	b->c->generation = h->catalog_gen;
-	rc = copy_area(b, geo->off_strings, b->nstrings, "strings", (void **)&b->c->strings);
-	if (!rc)
-		rc = look_again(b, b->families, b->nfamilies, sizeof(*b->families), geo->off_families);
+	b->c->strings = copy_area(b, geo->off_strings, b->nstrings, "strings");
+	if (!b->c->strings)
+		return b->error;
+	rc = look_again(b, b->families, b->nfamilies, sizeof(*b->families), geo->off_families);
 	if (!rc)
 		rc = look_again(b, b->series, b->nseries, sizeof(*b->series), geo->off_series);
 	return rc;

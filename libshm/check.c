@@ -297,6 +297,20 @@ static void free_look(struct check *c)
 	free(c);
 }
 
+int sm_check_once(struct sm_reader *r, void (*report)(void *ctx, const char *finding), void *ctx)
+{
+	struct check *c = new_look(r);
+	int rc = c ? c->error : -ENOMEM;
+	size_t i;
+
+	for (i = 0; !rc && i < c->nfound; i++)
+		report(ctx, c->found[i]);
+	if (!rc)
+		rc = (int)c->nfound;
+	free_look(c);
+	return rc;
+}
+
 static bool says(const struct check *c, const char *finding)
 {
 	size_t i;

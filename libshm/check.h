@@ -42,6 +42,10 @@ struct check {
 	int error;			/* -errno: this look could not be finished */
 };
 
+/* One look at a segment that is open already, without the second one that sm_check() takes: the number of
+ * findings or -errno. For the fuzzer. */
+int sm_check_once(struct sm_reader *r, void (*report)(void *ctx, const char *finding), void *ctx);
+
 /* Say what is wrong. Control characters in what is quoted become '?'. */
 void sm_check_found(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -87,14 +87,14 @@ static int by_name(const void *a, const void *b)
 
 static void check_names(struct check *c)
 {
-	const struct sm_family_info **list = sm_check_alloc(c, c->nfamilies * sizeof(*list));
+	const struct sm_family_info **list = sm_check_alloc(c, c->nfamilies * sizeof(void *));
 	size_t i, n = 0;
 
 	for (i = 0; list && i < c->nfamilies; i++)
 		if (c->info[i].kind)
 			list[n++] = &c->info[i];
 	if (n)
-		qsort(list, n, sizeof(*list), by_name);
+		qsort(list, n, sizeof(void *), by_name);
 	for (i = 1; i < n; i++)
 		if (strcmp(list[i - 1]->name, list[i]->name) == 0)
 			sm_check_found(c, "family %u (%s): family %u has the same name", list[i]->id, list[i]->name,

@@ -116,9 +116,8 @@ static int check_counter(const struct sm_family_options *o, struct family_def *d
 	if (o->decimals > 9)
 		return sm_diag_set(diag, -EINVAL, "decimals of %.80s is %u; it must be 0 to 9", o->name, o->decimals);
 	d->number = o->number;
-	/* The same for all writers of a unit, whatever their way of counting, so that they can meet. */
-	d->decimals = o->number == SM_NUMBER_FIXED && o->decimals ? o->decimals :
-		      strcmp(d->unit, SM_SECONDS) == 0 ? 9 : 6;
+	/* The same for all writers of a family, whatever their way of counting, so that they can meet. */
+	d->decimals = o->decimals ? o->decimals : strcmp(d->unit, SM_SECONDS) == 0 ? 9 : 6;
 	return 0;
 }
 
@@ -307,14 +306,14 @@ bool def_equal(const struct family_def *a, const struct family_def *b)
 	if (a->kind != b->kind || a->flags != b->flags || a->mode != b->mode || a->number != b->number ||
 	    a->decimals != b->decimals || a->sum_decimals != b->sum_decimals || a->nlabels != b->nlabels ||
 	    a->nstates != b->nstates || a->nbounds != b->nbounds || a->grid_lo != b->grid_lo ||
-	    a->grid_hi != b->grid_hi || a->normalise != b->normalise || strcmp(a->name, b->name) ||
-	    strcmp(a->unit, b->unit) || memcmp(a->bounds, b->bounds, a->nbounds * sizeof(a->bounds[0])))
+	    a->grid_hi != b->grid_hi || strcmp(a->name, b->name) != 0 ||
+	    strcmp(a->unit, b->unit) != 0 || memcmp(a->bounds, b->bounds, a->nbounds * sizeof(a->bounds[0])) != 0)
 		return false;
 	for (i = 0; i < a->nlabels; i++)
-		if (strcmp(a->labels[i], b->labels[i]))
+		if (strcmp(a->labels[i], b->labels[i]) != 0)
 			return false;
 	for (i = 0; i < a->nstates; i++)
-		if (strcmp(a->states[i], b->states[i]))
+		if (strcmp(a->states[i], b->states[i]) != 0)
 			return false;
 	return true;
 }

@@ -6,13 +6,13 @@
 #include "writer.h"
 
 /* 0, or -EINVAL with what was wrong. The strings are still the user's. */
-int def_from_options(const struct sm_family_options *o, struct family_def *ret_def, struct sm_diag *diag);
+int def_from_options(const struct sm_family_options *user, struct family_def *d, struct sm_diag *diag);
 
 /* Own copies of the strings. 0 or -ENOMEM. */
-int def_copy(const struct family_def *def, struct family_def *ret_def);
+int def_copy(const struct family_def *def, struct family_def *ret);
 void def_free(struct family_def *def);
 
-/* Same family, and counted in the same way? */
+/* Same family, and counted in the same way? (Cap and normaliser are the first declaration's.) */
 bool def_equal(const struct family_def *a, const struct family_def *b);
 
 #endif

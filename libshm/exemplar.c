@@ -101,11 +101,12 @@ static struct sm_exemplar_rec *find_slot(const struct handle *h, const struct re
 					 uint32_t which)
 {
 	const struct sm_series_rec *s;
+	uint32_t series = load_relaxed(&h->series);
 	uint64_t first;
 
-	if (!r || h->series >= r->geo.nseries)
+	if (!r || series >= r->geo.nseries)
 		return NULL;
-	s = region_series(r, h->series);
+	s = region_series(r, series);
 	first = load_relaxed(&s->exemplar);
 	if (!first || which >= load_relaxed(&s->nexemplars) ||
 	    first - 1 + which >= r->geo.nexemplars)

@@ -194,7 +194,7 @@ static struct handle *make(struct sm_family *f, struct handle *h, uint64_t hash,
 
 	if (m->null)
 		return h ? h : &sm_null_handle;
-	if (fresh && (f->handles >= f->def.cap || (rc = table_room(f))))
+	if (fresh && (f->handles >= f->def.cap || table_room(f) != 0))
 		return overflow_handle(f);
 	if (fresh)
 		h = new_handle(f, hash, values, n);
@@ -233,7 +233,8 @@ static __attribute__((noinline)) struct handle *resolve_slowly(struct sm_family 
 {
 	struct handle *h = look_up(f, hash, values, n);
 
-	if (h && (h->incarnation || (h->retry_ns > clock_ns(CLOCK_MONOTONIC_COARSE) && !h->removed)))
+	if (h && (handle_bound(h) ||
+		  (load_relaxed(&h->retry_ns) > clock_ns(CLOCK_MONOTONIC_COARSE) && !load_relaxed(&h->removed))))
 		return h;
 	if (!h && !values_ok(values, n)) {
 		writer_refuse(f->m, SM_REFUSED_LABEL_VALUE);
@@ -246,7 +247,7 @@ static __attribute__((noinline)) struct handle *resolve_slowly(struct sm_family 
 		h = make(f, h, hash, values, n);
 	/* What cannot be bound is not tried again at each use, but once a second. */
 	if (h != &sm_null_handle && !h->incarnation)
-		h->retry_ns = clock_ns(CLOCK_MONOTONIC_COARSE) + 1000000000u;
+		store_relaxed(&h->retry_ns, clock_ns(CLOCK_MONOTONIC_COARSE) + 1000000000u);
 	process_unlock();
 	return h;
 }
@@ -269,7 +270,7 @@ static __attribute__((noinline)) struct handle *resolve_normal(struct sm_family 
 	}
 	hash = sm_series_hash(0, normal, n);
 	h = look_up(f, hash, normal, n);
-	return (h && h->incarnation) || !make_it ? h : resolve_slowly(f, hash, normal, n);
+	return (h && handle_bound(h)) || !make_it ? h : resolve_slowly(f, hash, normal, n);
 }
 
 struct handle *family_resolve(struct sm_family *f, enum sm_kind kind, const struct sm_str *values, size_t n)
@@ -286,7 +287,7 @@ struct handle *family_resolve(struct sm_family *f, enum sm_kind kind, const stru
 		return resolve_normal(f, values, n, true);
 	hash = sm_series_hash(0, values, n);
 	h = look_up(f, hash, values, n);
-	return h && h->incarnation ? h : resolve_slowly(f, hash, values, n);
+	return h && handle_bound(h) ? h : resolve_slowly(f, hash, values, n);
 }
 
 struct handle *family_find(struct sm_family *f, const struct sm_str *values, size_t n)
@@ -427,7 +428,7 @@ static int remove_locked(struct sm_family *f, struct handle *h, const struct sm_
 		return rc;
 	if (!f->incarnation)
 		return -ENOENT;
-	fd = catalog_lock(m->region, m->lock_timeout_ms);
+	fd = writer_lock(m, m->region);
 	if (fd < 0)
 		return fd;
 	record = series_find(m->region, f->record, sm_series_hash(f->record, values, n), values, n);
@@ -437,7 +438,7 @@ static int remove_locked(struct sm_family *f, struct handle *h, const struct sm_
 		rc = series_remove(m->region, flags & SM_REMOVE_FORCE ? -1 : fd, record, m->slot);
 	if (h && !rc) {
 		unbind_handle(h);
-		h->removed = true;
+		store_relaxed(&h->removed, true);
 	}
 	if (!rc)
 		release_hold(m, h, record);

@@ -188,6 +188,7 @@ int slot_fold(const struct region *r, int fd, uint32_t slot)
 		rc = region_reserve_cells(r, fd, to, page * (SM_PAGE / 8), SM_PAGE / 8);
 		if (!rc)
 			fold_page(r, slot, to, page);
+		SM_STEP("fold:page");
 	}
 	if (rc) {
 		store_release(&s->fold, 0);

@@ -28,6 +28,7 @@
 #include "writer.h"
 
 #define ROWS		1024u
+#define MUTEX_WAIT_NS	UINT64_C(5000000000)
 #define LANE_FREE	1u
 
 struct row {
@@ -117,16 +118,20 @@ bool process_trylock(void)
 int process_lock(void)
 {
 	struct timespec step = { 0, 100000000 };
-	unsigned tries;
+	uint64_t until = 0, now;
 
 	if (process_trylock())
 		return 0;
-	for (tries = 0; tries < 50; tries++) {
-		if (__atomic_exchange_n(&control->mutex, 2u, __ATOMIC_ACQ_REL) == 0)
-			return 0;
+	while (__atomic_exchange_n(&control->mutex, 2u, __ATOMIC_ACQ_REL) != 0) {
+		/* By the clock: among busy threads one may be woken many times and come too late. */
+		now = clock_ns(CLOCK_MONOTONIC);
+		if (!until)
+			until = now + MUTEX_WAIT_NS;
+		else if (now >= until)
+			return -ETIMEDOUT;
 		futex(&control->mutex, FUTEX_WAIT, 2, &step);
 	}
-	return -ETIMEDOUT;
+	return 0;
 }
 
 void process_unlock(void)
@@ -205,7 +210,7 @@ int lanes_region_new(struct sm *m)
 
 	for (i = 1; i < LANE_REGIONS; i++)
 		if (!region_owner[i]) {
-			region_owner[i] = m;
+			store_release(&region_owner[i], m);
 			return (int)i;
 		}
 	return -ENOSPC;
@@ -245,7 +250,7 @@ void lanes_withdraw(unsigned number)
 void lanes_region_free(unsigned number)
 {
 	lanes_withdraw(number);
-	region_owner[number] = NULL;
+	store_release(&region_owner[number], NULL);
 }
 
 void lanes_publish_shared(unsigned number, char *shared)
@@ -322,7 +327,7 @@ static char *take_lane(unsigned number, struct row *row)
 /* *ret_now: a forked child has claimed just now. */
 static bool have_claim(unsigned number, bool *ret_now)
 {
-	struct sm *m = region_owner[number];
+	struct sm *m = load_acquire(&region_owner[number]);
 
 	*ret_now = false;
 	if (load_acquire(&control->claimed[number]))
@@ -344,7 +349,7 @@ static uint64_t *lost(struct sm *m)
 /* The common writer's cell, for an update that has no other place: atomic adds, nobody's lane. */
 static uint64_t *common_cell(unsigned number, uint32_t cell, uint32_t ncells)
 {
-	struct sm *m = region_owner[number];
+	struct sm *m = load_acquire(&region_owner[number]);
 	struct region *r = m ? load_acquire(&m->region) : NULL;
 	unsigned lane;
 
@@ -374,8 +379,9 @@ static uint64_t *find_cell(sm_where_ where, uint32_t ncells, bool *ret_shared)
 	row = my_row;
 	if (!have_claim(number, &now))
 		return common_cell(number, WHERE_BYTE(where) / 8, ncells);
-	if (now && !writer_has_cell(region_owner[number], number, WHERE_BYTE(where) / 8))
-		return lost(region_owner[number]);	/* removed before this child took hold of it */
+	m = load_acquire(&region_owner[number]);
+	if (now && !writer_has_cell(m, number, WHERE_BYTE(where) / 8))
+		return lost(m);		/* removed before this child took hold of it */
 	if (entry % 2 == 0 && row) {
 		lane = load_relaxed(&row->entry[entry]);
 		if (!lane)
@@ -386,7 +392,6 @@ static uint64_t *find_cell(sm_where_ where, uint32_t ncells, bool *ret_shared)
 		lane = load_relaxed(&control->shared[number]);
 		if (row && entry % 2)
 			store_relaxed(&row->entry[entry], lane);
-		m = region_owner[number];
 		slot = entry % 2 == 0 && m ? writer_slot(m) : NULL;
 		if (slot)
 			add_relaxed(&slot->shared_updates, 1);

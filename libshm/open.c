@@ -201,7 +201,7 @@ static bool disabled(const struct sm_options *o)
 struct sm *sm_open(const struct sm_options *user, struct sm_diag *diag)
 {
 	struct sm_options o;
-	struct sm_diag own;
+	struct sm_diag own = { 0, "" };
 	struct sm *m;
 	int rc = 0;
 

@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -171,11 +173,11 @@ static int check_header(int fd, const char *path, struct sm_header *ret_header, 
 	ssize_t n;
 	int rc;
 
+	memset(ret_header, 0, sizeof(*ret_header));
 	if (fstat(fd, ret_stat) != 0)
 		return sm_diag_set(diag, -errno, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(ret_stat->st_mode))
 		return sm_diag_set(diag, -EBADMSG, "%s is not a regular file", path);
-	memset(ret_header, 0, sizeof(*ret_header));
 	n = pread(fd, ret_header, sizeof(*ret_header), 0);
 	if (n < 0)
 		return sm_diag_set(diag, -errno, "%s: cannot read: %s", path, strerror(errno));
@@ -253,17 +255,10 @@ static int no_permission(const char *path, struct sm_diag *diag)
 			   path, st.st_uid, st.st_gid, st.st_mode & 07777, geteuid());
 }
 
-int sm_reader_open(const char *segment, struct sm_reader **ret_reader, struct sm_diag *diag)
+static int open_path(const char *path, struct sm_reader **ret_reader, struct sm_diag *diag)
 {
-	char path[SM_PATH_MAX];
-	int fd, rc;
+	int fd;
 
-	sm_diag_set(diag, 0, "%s", "");
-	if (!segment || !*segment)
-		segment = getenv("SHARDMETER_SEGMENT");
-	rc = sm_path_for(segment, path, sizeof(path), diag);
-	if (rc)
-		return rc;
 	do
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	while (fd < 0 && errno == EINTR);
@@ -281,6 +276,27 @@ int sm_reader_open(const char *segment, struct sm_reader **ret_reader, struct sm
 	default:
 		return sm_diag_set(diag, -errno, "%s: %s", path, strerror(errno));
 	}
+}
+
+int sm_reader_open(const char *segment, struct sm_reader **ret_reader, struct sm_diag *diag)
+{
+	char path[SM_PATH_MAX], beside[SM_PATH_MAX];
+	struct stat st;
+	int rc;
+
+	sm_diag_set(diag, 0, "%s", "");
+	if (!segment || !*segment)
+		segment = getenv("SHARDMETER_SEGMENT");
+	rc = sm_path_for(segment, path, sizeof(path), diag);
+	if (rc)
+		return rc;
+	rc = open_path(path, ret_reader, diag);
+	/* Writers of our layout may have their own file beside one of another: see region.c. */
+	if (rc == -EPROTONOSUPPORT &&
+	    snprintf(beside, sizeof(beside), "%s.layout%d", path, SM_LAYOUT_MAJOR) < (int)sizeof(beside) &&
+	    lstat(beside, &st) == 0)
+		rc = open_path(beside, ret_reader, diag);
+	return rc;
 }
 
 void sm_reader_close(struct sm_reader *r)

@@ -52,7 +52,7 @@ struct sm_reader {
 	struct last_double *doubles;
 	size_t ndoubles;
 	/* buffers that are used again */
-	char *slots;			/* nslots slots */
+	struct sm_slot *slots;		/* nslots */
 	uint64_t *pagemaps;		/* of one slot's lanes */
 	uint64_t *chunk;		/* READER_CHUNK bytes */
 };

@@ -51,6 +51,15 @@ static int no_permission(const char *path, struct sm_diag *diag)
 			   path, st.st_uid, st.st_gid, st.st_mode & 07777, geteuid());
 }
 
+/* May be mapped for writing? Not what a stranger laid there for all: he could truncate it any time. One of
+ * our user, of root, or one that its group lets us write, is of our trust domain. */
+static bool is_trusted(const struct stat *st)
+{
+	uid_t me = geteuid();
+
+	return me == 0 || st->st_uid == me || st->st_uid == 0 || !(st->st_mode & S_IWOTH);
+}
+
 static int open_existing(const char *path, struct sm_diag *diag)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -247,15 +256,21 @@ static int lock_plain(int fd, unsigned timeout_ms)
 	return 0;
 }
 
+/*
+ * 0: to be filled in; 1: it is ready, or never was ours; -errno. What a creator that died leaves is an
+ * empty file, a first page of zeros, or a header in state EMPTY. Any other file is somebody's.
+ */
 static int ready(int fd)
 {
+	static const struct sm_header zeros;
 	struct sm_header h;
-	ssize_t n = pread(fd, &h, offsetof(struct sm_header, slot_size), 0);
+	ssize_t n = pread(fd, &h, sizeof(h), 0);
 
-	if (n < (ssize_t)offsetof(struct sm_header, slot_size))
+	if (n <= 0)
 		return n < 0 ? -errno : 0;
-	/* A header that never was ours is not to be filled in. */
-	if (h.magic == 0 && h.state == SM_SEG_EMPTY)
+	if (n != sizeof(h))
+		return 1;
+	if (memcmp(&h, &zeros, sizeof(h)) == 0)
 		return 0;
 	return h.magic != SM_MAGIC || h.state != SM_SEG_EMPTY;
 }
@@ -326,6 +341,12 @@ static int open_path(struct region *r, const struct region_options *o, struct sm
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		close(fd);
 		return sm_diag_set(diag, -EBADMSG, "%s is not a regular file", o->path);
+	}
+	if (!is_trusted(&st)) {
+		close(fd);
+		return sm_diag_set(diag, -EACCES,
+				   "%s belongs to uid %u and everyone may write it (mode %04o): whoever made it is not trusted; remove it, or use another SHARDMETER_SEGMENT",
+				   o->path, st.st_uid, st.st_mode & 07777);
 	}
 	rc = make_ready(fd, o, diag);
 	/* The mapping keeps this description alive, and with it the lock of make_ready(). */

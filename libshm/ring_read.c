@@ -118,7 +118,7 @@ int sm_reader_slow(struct sm_reader *r, int (*fn)(void *ctx, const struct sm_slo
 
 	rc = sm_reader_pread(r, r->slots, (size_t)r->geo.nslots * sizeof(*s), r->geo.off_slots, NULL);
 	for (i = 0; !rc && i < r->geo.nslots; i++) {
-		s = (const struct sm_slot *)(const void *)(r->slots + (size_t)i * sizeof(*s));
+		s = &r->slots[i];
 		if (s->state != SM_SLOT_LIVE && s->state != SM_SLOT_ADOPTING && s->state != SM_SLOT_COMMON)
 			continue;
 		rc = read_ring(r, i, s, fn, ctx, &count);

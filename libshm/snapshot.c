@@ -115,7 +115,7 @@ static int give_out(struct snap_data *d, unsigned retries, int stale, const stru
 
 static const struct sm_slot *slot_copy(const struct sm_reader *r, uint32_t slot)
 {
-	return (const struct sm_slot *)(const void *)(r->slots + (size_t)slot * sizeof(struct sm_slot));
+	return &r->slots[slot];
 }
 
 static bool ask_alive(struct take *t, uint32_t slot)
@@ -506,14 +506,17 @@ static int read_all(struct attempt *a)
 	return now.fold_commit != t->h.fold_commit || now.removals != t->h.removals ? -EAGAIN : 0;
 }
 
-static int attempt(struct sm_reader *r, unsigned flags, struct snap_data **ret_data, struct sm_diag *diag)
+/* One try; NULL and *ret_error if it failed, -EAGAIN if it met a change. */
+static struct snap_data *attempt(struct sm_reader *r, unsigned flags, struct sm_diag *diag, int *ret_error)
 {
 	struct attempt a = { .t = { .r = r, .diag = diag, .flags = flags } };
 	struct snap_data *d = calloc(1, sizeof(*d));
 	int rc;
 
-	if (!d)
-		return sm_diag_set(diag, -ENOMEM, "no memory");
+	if (!d) {
+		*ret_error = sm_diag_set(diag, -ENOMEM, "no memory");
+		return NULL;
+	}
 	d->refs = 1;
 	d->facts = sm_facts_ref(r->facts);
 	d->per_writer = flags & SM_SNAPSHOT_WRITERS;
@@ -524,11 +527,11 @@ static int attempt(struct sm_reader *r, unsigned flags, struct snap_data **ret_d
 	if (!rc)
 		fill_public(&a);
 	free(a.used);
-	if (rc)
-		sm_snap_data_unref(d);
-	else
-		*ret_data = d;
-	return rc;
+	if (!rc)
+		return d;
+	sm_snap_data_unref(d);
+	*ret_error = rc;
+	return NULL;
 }
 
 int sm_snapshot_take(struct sm_reader *r, unsigned flags, const struct sm_snapshot **ret_snapshot,
@@ -537,14 +540,14 @@ int sm_snapshot_take(struct sm_reader *r, unsigned flags, const struct sm_snapsh
 	struct timespec pause = { 0, PAUSE_FIRST_NS };
 	struct snap_data *d;
 	unsigned tries;
-	int rc;
+	int rc = 0;
 
 	sm_diag_set(diag, 0, "%s", "");
 	if (flags & ~SM_SNAPSHOT_WRITERS)
 		return sm_diag_set(diag, -EINVAL, "unknown flags 0x%x", flags);
 	for (tries = 0; tries < TRIES; tries++) {
-		rc = attempt(r, flags, &d, diag);
-		if (!rc) {
+		d = attempt(r, flags, diag, &rc);
+		if (d) {
 			sm_snap_data_unref(r->last);
 			r->last = d;
 			return give_out(d, tries, 0, ret_snapshot, diag);

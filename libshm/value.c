@@ -422,7 +422,7 @@ int sm_snapshot_native(const struct sm_snapshot *s, const struct sm_series_info 
 double sm_snapshot_quantile(const struct sm_snapshot *s, const struct sm_series_info *series, int writer, double q)
 {
 	const struct snap_data *d = snapshot_data(s);
-	uint64_t counts[SM_MAX_BUCKETS], total = 0, below = 0;
+	uint64_t counts[SM_MAX_BUCKETS] = { 0 }, total = 0, below = 0;
 	const struct sm_family_info *f;
 	double rank, start;
 	unsigned i;

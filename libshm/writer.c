@@ -120,6 +120,32 @@ int writer_reserve(struct sm *m, int fd, sm_where_ place, uint32_t ncells)
 
 /* ---- claiming ----------------------------------------------------------------------------- */
 
+#define IMPATIENT_NS UINT64_C(1000000000)
+
+static unsigned patience_ms(const struct sm *m)
+{
+	return clock_ns(CLOCK_MONOTONIC_COARSE) < m->impatient_until_ns ? 0 : m->lock_timeout_ms;
+}
+
+/* What came of waiting, or not waiting, for a lock. */
+static void remember_wait(struct sm *m, int rc)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
+
+	if (rc != -ETIMEDOUT)
+		m->impatient_until_ns = 0;
+	else if (now >= m->impatient_until_ns)
+		m->impatient_until_ns = now + IMPATIENT_NS;
+}
+
+int writer_lock(struct sm *m, const struct region *r)
+{
+	int fd = catalog_lock(r, patience_ms(m));
+
+	remember_wait(m, fd);
+	return fd;
+}
+
 /* A forked child holds what it inherited. */
 static void hold_handles(struct sm *m, const struct region *r)
 {
@@ -221,7 +247,7 @@ static int claim(struct sm *m, struct region *r)
 		use_region(m, r);
 		return 0;
 	}
-	fd = catalog_lock(r, m->lock_timeout_ms);
+	fd = writer_lock(m, r);
 	if (fd < 0)
 		return fd;
 	rc = slot_claim(r, fd, &who, &r->slot, &r->life);
@@ -271,7 +297,7 @@ static int open_region(struct sm *m, struct region **ret, struct sm_diag *diag)
 {
 	struct region_options o = {
 		.path = m->path, .create = m->create, .group = m->group,
-		.lock_timeout_ms = m->lock_timeout_ms, .wish = m->wish,
+		.lock_timeout_ms = patience_ms(m), .wish = m->wish,
 	};
 	struct region *r = calloc(1, sizeof(*r));
 	int rc, number;
@@ -279,6 +305,7 @@ static int open_region(struct sm *m, struct region **ret, struct sm_diag *diag)
 	if (!r)
 		return sm_diag_set(diag, -ENOMEM, "out of memory");
 	rc = region_open(r, &o, diag);
+	remember_wait(m, rc);
 	if (rc) {
 		free(r);
 		return rc;
