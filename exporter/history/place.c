@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * place.c - the store's directory; see place.h.
+ *
+ * The lock is an open-file-description lock: it cannot be dropped by closing another descriptor of
+ * the same file, and it ends with the process however that ends.
+ */
+#include "exporter/history/place.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "exporter/history/history.h"
+
+#define SYSTEM_DIR "/var/lib/shardmeter"
+
+int place_path(const char *dir, const char *name, char *ret_path, size_t size)
+{
+	int n = snprintf(ret_path, size, "%s/%s", dir, name);
+
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+static int has_store(const char *dir)
+{
+	char path[PATH_MAX];
+
+	return place_path(dir, PLACE_DATA, path, sizeof(path)) == 0 && access(path, F_OK) == 0;
+}
+
+static int can_write(const char *dir)
+{
+	char parent[PATH_MAX];
+	char *slash;
+
+	if (access(dir, F_OK) == 0)
+		return access(dir, W_OK | X_OK) == 0;
+	snprintf(parent, sizeof(parent), "%s", dir);
+	slash = strrchr(parent, '/');
+	if (!slash || slash == parent)
+		return 0;
+	*slash = '\0';
+	return access(parent, W_OK | X_OK) == 0;
+}
+
+int history_default_dir(int for_writing, char *ret_dir, size_t size)
+{
+	const char *base = getenv("XDG_STATE_HOME"), *below = "shardmeter";
+	int n;
+
+	if (for_writing ? can_write(SYSTEM_DIR) : has_store(SYSTEM_DIR)) {
+		n = snprintf(ret_dir, size, "%s", SYSTEM_DIR);
+		return (size_t)n >= size ? -ENAMETOOLONG : 0;
+	}
+	/* A relative XDG directory is invalid by its specification. */
+	if (!base || base[0] != '/') {
+		base = getenv("HOME");
+		below = ".local/state/shardmeter";
+	}
+	if (!base || base[0] != '/')
+		return -ENOENT;
+	return place_path(base, below, ret_dir, size);
+}
+
+int place_make(const char *dir)
+{
+	char path[PATH_MAX];
+	size_t i, len = strlen(dir);
+	struct stat st;
+
+	if (len == 0 || len >= sizeof(path))
+		return len ? -ENAMETOOLONG : -ENOENT;
+	memcpy(path, dir, len + 1);
+	for (i = 1; i <= len; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		path[i] = '\0';
+		if (mkdir(path, 0750) < 0 && errno != EEXIST && stat(path, &st) < 0)
+			return -errno;
+		if (i < len)
+			path[i] = '/';
+	}
+	if (stat(dir, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+static int diag_set(struct sm_diag *diag, int rc, const char *text)
+{
+	if (diag) {
+		diag->error = rc;
+		snprintf(diag->message, sizeof(diag->message), "%s", text);
+	}
+	return rc;
+}
+
+static int lock_busy(int fd, const char *dir, struct sm_diag *diag)
+{
+	char text[SM_DIAG_MESSAGE], pid[24] = "";
+	ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+	size_t digits = n > 0 ? strspn(pid, "0123456789") : 0;
+
+	pid[digits] = '\0';
+	snprintf(text, sizeof(text), "the store %.300s is in use by another shardmeter-exporter%s%s: "
+		"give this one a --storage.path of its own, or --no-storage",
+		dir, digits ? ", pid " : "", pid);
+	return diag_set(diag, -EBUSY, text);
+}
+
+int place_lock(const char *dir, int *ret_fd, struct sm_diag *diag)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[PATH_MAX], text[SM_DIAG_MESSAGE];
+	int fd = -1, rc = place_make(dir);
+
+	if (rc == 0)
+		rc = place_path(dir, "history.lock", path, sizeof(path));
+	if (rc == 0) {
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+		rc = fd < 0 ? -errno : 0;
+	}
+	if (rc == 0 && fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		rc = errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+		if (rc == -EBUSY) {
+			rc = lock_busy(fd, dir, diag);
+			close(fd);
+			return rc;
+		}
+	}
+	if (rc < 0) {
+		snprintf(text, sizeof(text), "the store %.300s cannot be written: %s", dir,
+			strerror(-rc));
+		if (fd >= 0)
+			close(fd);
+		return diag_set(diag, rc, text);
+	}
+	/* Only for messages: a disk that is full takes the lock all the same. */
+	if (ftruncate(fd, 0) == 0)
+		dprintf(fd, "%ld\n", (long)getpid());
+	*ret_fd = fd;
+	return diag_set(diag, 0, "");
+}
+
+static int is_aside(const struct dirent *e)
+{
+	return strncmp(e->d_name, PLACE_ASIDE, sizeof(PLACE_ASIDE) - 1) == 0;
+}
+
+/* Names end in the time, so that their order is the order in time. */
+static void remove_oldest_aside(const char *dir)
+{
+	struct dirent **list;
+	char path[PATH_MAX];
+	int i, n = scandir(dir, &list, is_aside, alphasort);
+
+	for (i = 0; i < n; i++) {
+		if (i < n - PLACE_ASIDE_KEPT &&
+		    place_path(dir, list[i]->d_name, path, sizeof(path)) == 0)
+			unlink(path);
+		free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
+}
+
+int place_set_aside(const char *dir, uint64_t now_ms, char *ret_name, size_t size)
+{
+	time_t seconds = (time_t)(now_ms / 1000);
+	char from[PATH_MAX], to[PATH_MAX], name[64], when[32];
+	struct tm tm;
+	int rc;
+
+	gmtime_r(&seconds, &tm);
+	strftime(when, sizeof(when), "%Y%m%dT%H%M%S", &tm);
+	snprintf(name, sizeof(name), "%s%s.%03uZ", PLACE_ASIDE, when, (unsigned)(now_ms % 1000));
+	rc = place_path(dir, PLACE_DATA, from, sizeof(from));
+	if (rc == 0)
+		rc = place_path(dir, name, to, sizeof(to));
+	if (rc == 0 && rename(from, to) < 0)
+		rc = -errno;
+	if (rc < 0)
+		return rc;
+	/* The lock file belongs to the damaged one: a mutex in it may be held for ever. */
+	if (place_path(dir, PLACE_DATA "-lock", from, sizeof(from)) == 0)
+		unlink(from);
+	remove_oldest_aside(dir);
+	snprintf(ret_name, size, "%s", name);
+	return 0;
+}
