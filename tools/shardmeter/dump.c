@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dump.c - the dump command: all values once or every so often, to standard output or to a file
+ * that is replaced at one stroke; and CSV.
+ *
+ * With --every a failure (the segment is gone, the disk is full) is reported when it begins and
+ * when it ends, and the loop goes on; the file keeps its last content meanwhile.
+ */
+#include "dump.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "args.h"
+#include "file.h"
+#include "sel.h"
+
+/* ---- CSV ---- */
+
+struct csv {
+	FILE *f;
+	char time[CLI_TEXT_MAX];
+	const struct sm_family_info *family;
+	const struct sm_series_info *series;
+	const char *writer;
+};
+
+static void field(FILE *f, const char *s)
+{
+	cli_csv_field(f, false, s, strlen(s));
+}
+
+/* One record. suffix: what the name of this sample has behind the family's; le: a bucket's. */
+static void record(const struct csv *c, const char *suffix, const char *le, const char *value)
+{
+	char *labels = NULL;
+	size_t size;
+	FILE *m = open_memstream(&labels, &size);
+
+	cli_csv_field(c->f, true, c->time, strlen(c->time));
+	fprintf(c->f, ",%s%s", c->family->name, suffix);
+	field(c->f, cli_kind(c->family->kind));
+	field(c->f, c->family->unit);
+	if (m) {
+		cli_put_labels(m, c->family, c->series, le);
+		fclose(m);
+	}
+	field(c->f, labels ? labels : "");
+	free(labels);
+	field(c->f, c->writer);
+	field(c->f, value);
+	cli_csv_end(c->f);
+}
+
+static void histogram_records(const struct csv *c, const struct sm_snapshot *s, int writer)
+{
+	uint64_t *counts = calloc(c->family->nbounds + 1u, sizeof(*counts));
+	char le[CLI_TEXT_MAX], value[CLI_TEXT_MAX];
+	struct sm_sum sum;
+
+	if (counts && sm_snapshot_classic(s, c->series, writer, counts, &sum) == 0) {
+		for (unsigned i = 0; i <= c->family->nbounds; i++) {
+			sm_format_double(i < c->family->nbounds ? c->family->bounds[i] : INFINITY,
+				1, le, sizeof(le));
+			snprintf(value, sizeof(value), "%llu", (unsigned long long)counts[i]);
+			record(c, "_bucket", le, value);
+		}
+		record(c, "_count", NULL, value);
+		cli_sum(&sum, value);
+		record(c, "_sum", NULL, value);
+	}
+	free(counts);
+}
+
+static void series_records(const struct csv *c, const struct sm_snapshot *s, int writer)
+{
+	char value[CLI_TEXT_MAX];
+	struct sm_value v;
+
+	if (c->family->kind == SM_HISTOGRAM) {
+		histogram_records(c, s, writer);
+		return;
+	}
+	if (sm_snapshot_number(s, c->series, writer, &v) != 0 || !v.is_set)
+		return;
+	cli_value(&v, value);
+	record(c, "", NULL, value);
+}
+
+void dump_csv_header(FILE *f)
+{
+	fputs("time,name,kind,unit,labels,writer,value", f);
+	cli_csv_end(f);
+}
+
+void dump_csv(FILE *f, const struct sm_snapshot *s, unsigned flags)
+{
+	struct csv c = { .f = f };
+	bool each;
+
+	cli_utc(s->taken_real_ns, c.time);
+	for (size_t i = 0; i < s->nfamilies; i++) {
+		c.family = &s->families[i];
+		each = (flags & DUMP_WRITERS) || c.family->kind == SM_STATESET ||
+		       (c.family->kind == SM_GAUGE && c.family->mode == SM_MODE_ALL);
+		for (size_t k = 0; k < c.family->nseries; k++) {
+			c.series = &c.family->series[k];
+			c.writer = "";
+			series_records(&c, s, SM_ALL_WRITERS);
+			for (size_t w = 0; each && w < s->nwriters; w++) {
+				c.writer = s->writers[w].name;
+				series_records(&c, s, (int)w);
+			}
+		}
+	}
+}
+
+/* ---- the command ---- */
+
+enum { DUMP_OPT_FORMAT, DUMP_OPT_EVERY, DUMP_OPT_OUTPUT, DUMP_OPT_WRITERS };
+enum format { TEXT, JSON, CSV };
+
+/* What one run of dump does. */
+struct dump {
+	struct cli c; /* quiet while a failure lasts */
+	enum format format;
+	unsigned flags;
+	uint64_t every_ns;  /* 0: once */
+	const char *output; /* NULL: standard output */
+	struct sm_reader *reader;
+	char path[SEL_PATH_MAX];
+	bool header_done;
+};
+
+static int sink(void *ctx, const char *data, size_t len)
+{
+	fwrite(data, 1, len, ctx);
+	return 0;
+}
+
+static int render(struct dump *d, FILE *f, const struct sm_snapshot *s)
+{
+	switch (d->format) {
+	case TEXT: return sm_snapshot_text(s, 0, sink, f);
+	case JSON: dump_json(f, s, NULL, d->flags); return 0;
+	default:
+		if (!d->header_done || d->output)
+			dump_csv_header(f);
+		d->header_done = true;
+		dump_csv(f, s, d->flags);
+		return 0;
+	}
+}
+
+/* A snapshot of the segment that is there now. */
+static int take(struct dump *d, const struct sm_snapshot **ret)
+{
+	struct sm_diag diag = { 0 };
+	struct sel sel;
+	int rc;
+
+	if (d->reader && sm_reader_current(d->reader) != 0) {
+		sm_reader_close(d->reader);
+		d->reader = NULL;
+	}
+	if (!d->reader) {
+		rc = sel_choose(&d->c, false, &sel);
+		if (!rc)
+			rc = sel_attach(&d->c, sel.path, &d->reader);
+		if (rc)
+			return rc;
+		memcpy(d->path, sel.path, sizeof(d->path));
+	}
+	rc = sm_snapshot_take(d->reader, SM_SNAPSHOT_WRITERS, ret, &diag);
+	if (rc)
+		return cli_fail(&d->c, rc > 0 ? CLI_NO_SEGMENT : cli_code(rc), "cannot read %s: %s",
+			d->path, diag.message[0] ? diag.message : "not ready");
+	return 0;
+}
+
+static int write_file(struct dump *d, const struct sm_snapshot *s)
+{
+	struct cli_file file;
+	int rc = cli_file_open(&d->c, &file, d->output);
+
+	if (rc)
+		return rc;
+	if (render(d, file.f, s) != 0) {
+		cli_file_abandon(&file);
+		return cli_fail(&d->c, CLI_FAILED, "cannot render %s", d->path);
+	}
+	return cli_file_commit(&d->c, &file);
+}
+
+static int dump_once(struct dump *d)
+{
+	const struct sm_snapshot *s;
+	int rc = take(d, &s);
+
+	if (rc)
+		return rc;
+	if (d->output) {
+		rc = write_file(d, s);
+	} else if (render(d, stdout, s) != 0) {
+		rc = cli_fail(&d->c, CLI_FAILED, "cannot render %s", d->path);
+	} else {
+		fflush(stdout);
+	}
+	sm_snapshot_free(s);
+	return rc;
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Sleep until then; true if one of the signals came, which are blocked all the while so that no
+ * temporary file is left behind. */
+static bool sleep_until(uint64_t then_ns, const sigset_t *signals, int *ret_signal)
+{
+	uint64_t now = monotonic_ns(), left = then_ns > now ? then_ns - now : 0;
+	struct timespec t = { (time_t)(left / 1000000000u), (long)(left % 1000000000u) };
+
+	*ret_signal = sigtimedwait(signals, NULL, &t);
+	return *ret_signal > 0;
+}
+
+/* Those that are not ignored (nohup, a job in the background). */
+static void ending_signals(sigset_t *set)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction old;
+
+	sigemptyset(set);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaddset(set, signals[i]);
+}
+
+static int dump_forever(struct dump *d)
+{
+	uint64_t next = monotonic_ns();
+	bool quiet = d->c.quiet, failing = false;
+	sigset_t signals, before;
+	int rc, s;
+
+	ending_signals(&signals);
+	sigprocmask(SIG_BLOCK, &signals, &before);
+	do {
+		rc = dump_once(d);
+		d->c.quiet = quiet;
+		if (failing && !rc)
+			cli_note(&d->c, "reading and writing again");
+		failing = rc != 0;
+		d->c.quiet |= failing; /* said once; it may go on for days */
+		if (ferror(stdout))
+			return cli_finish(&d->c, CLI_OK);
+		while (next <= monotonic_ns())
+			next += d->every_ns;
+	} while (!sleep_until(next, &signals, &s));
+	signal(s, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	raise(s);
+	return CLI_OK;
+}
+
+static int parse_format(const struct cli *c, enum format *ret)
+{
+	static const char *const names[] = { [TEXT] = "text", [JSON] = "json", [CSV] = "csv" };
+
+	for (int i = 0; i < 3; i++)
+		if (strcmp(c->value[DUMP_OPT_FORMAT], names[i]) == 0) {
+			*ret = (enum format)i;
+			return 0;
+		}
+	return cli_fail(c, CLI_FAILED, "--format: \"%s\" is none of text, json, csv",
+		c->value[DUMP_OPT_FORMAT]);
+}
+
+static int run_dump(struct cli *c)
+{
+	struct dump d = { .c = *c, .output = c->value[DUMP_OPT_OUTPUT] };
+	int rc = parse_format(c, &d.format);
+
+	if (!rc && c->nargs)
+		return cli_fail(c, CLI_FAILED,
+			"\"%s\": dump takes no arguments; \"ls PATTERN\" shows some series",
+			c->args[0]);
+	if (!rc && c->value[DUMP_OPT_EVERY])
+		rc = cli_seconds(c, "--every", c->value[DUMP_OPT_EVERY], 0.1, 86400, &d.every_ns);
+	if (!rc && c->given[DUMP_OPT_WRITERS]) {
+		if (d.format == TEXT)
+			rc = cli_fail(c, CLI_FAILED, "--writers: only with --format json or csv");
+		d.flags |= DUMP_WRITERS;
+	}
+	if (rc)
+		return rc;
+	/* A stream of objects is one object a line. */
+	if (!d.every_ns || d.output)
+		d.flags |= DUMP_INDENT;
+	rc = d.every_ns ? dump_forever(&d) : dump_once(&d);
+	sm_reader_close(d.reader);
+	return rc;
+}
+
+const struct cli_command cli_cmd_dump = { .name = "dump",
+	.synopsis = "[options]",
+	.run = run_dump,
+	.help = "Print all values: as Prometheus text, JSON or CSV; once or every so often.",
+	.text = "For node_exporter's textfile collector, as a service of its own:\n"
+		"\n"
+		"\tshardmeter dump --every 15 --output /var/lib/node_exporter/shardmeter.prom\n"
+		"\n"
+		"JSON is one object, with --every on standard output one a line. Integers are "
+		"exact, times are UTC; a value that JSON has no number for is one of the strings "
+		"\"NaN\", \"+Inf\", \"-Inf\". A change of its meaning changes \"schema\". CSV "
+		"follows RFC 4180, with one record for each sample that Prometheus would see.",
+	.options = (const struct cli_option[]){
+		[DUMP_OPT_FORMAT] = { "format", 'f', "FORMAT", "text", "text, json or csv." },
+		[DUMP_OPT_EVERY] = { "every", 0, "SEC", NULL,
+			"Again every SEC seconds (0.1 to 86400), until a signal comes. Waits for a "
+			"segment that is not there." },
+		[DUMP_OPT_OUTPUT] = { "output", 'o', "FILE", NULL,
+			"Write FILE (mode 0644): first beside it, to disk, then renamed, so that a "
+			"reader sees all or nothing. If it cannot be written the old one stays." },
+		[DUMP_OPT_WRITERS] = { "writers", 'w', NULL, NULL,
+			"JSON and CSV: also each writer's own value of every series." },
+		{ NULL, 0, NULL, NULL, NULL } } };

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * history.c - what the exporter remembers: its ticks, one of them, or series over a time.
+ *
+ * Reads row by row and prints as it goes: nothing is collected, so a long range costs no memory. A
+ * row that cannot be read is reported and passed over.
+ */
+#include "exporter/history/history.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "args.h"
+#include "cli.h"
+#include "json.h"
+
+enum {
+	HISTORY_DIR,
+	HISTORY_FROM,
+	HISTORY_TO,
+	HISTORY_AT,
+	HISTORY_LAST,
+	HISTORY_SUMMARY,
+	HISTORY_JSON
+};
+
+/* One run. */
+struct view {
+	const struct cli *c;
+	struct history *h;
+	struct cli_json *json; /* NULL: text */
+	bool terminal;
+	const char *pattern;
+	bool values; /* print values, not only the rows */
+	size_t printed;
+	size_t unreadable;
+};
+
+/* ---- text of things ---- */
+
+static char *series_text(const struct history_series *s)
+{
+	const struct history_family *f = s->family;
+	struct sm_family_info family = {
+		.name = f->name, .nlabels = f->nlabels, .labels = f->labels
+	};
+	struct sm_series_info series = { .values = s->values };
+	char *text = NULL;
+	size_t size;
+	FILE *m = open_memstream(&text, &size);
+
+	if (!m)
+		return NULL;
+	fputs(f->name, m);
+	if (f->nlabels || s->writer[0]) {
+		putc('{', m);
+		cli_put_labels(m, &family, &series, NULL);
+		if (s->writer[0])
+			fprintf(m, "%swriter=\"%s\"", f->nlabels ? "," : "", s->writer);
+		putc('}', m);
+	}
+	fclose(m);
+	return text;
+}
+
+static bool selected(const struct view *v, const struct history_series *s)
+{
+	char *text;
+	bool matches;
+
+	if (!v->pattern || fnmatch(v->pattern, s->family->name, 0) == 0)
+		return true;
+	if (!strpbrk(v->pattern, "{}"))
+		return false;
+	text = series_text(s);
+	matches = text && fnmatch(v->pattern, text, 0) == 0;
+	free(text);
+	return matches;
+}
+
+static void number_text(const struct history_value *v, char ret_text[CLI_TEXT_MAX])
+{
+	struct sm_value value = { .is_set = 1,
+		.is_integer = v->is_integer,
+		.is_signed = v->is_signed,
+		.units = v->units,
+		.decimals = v->decimals,
+		.value = v->value };
+
+	cli_value(&value, ret_text);
+}
+
+static void value_text(const struct history_value *v, char *ret_text, size_t size)
+{
+	char text[CLI_TEXT_MAX];
+
+	if (v->series->family->kind == SM_HISTOGRAM) {
+		cli_sum(&v->sum, text);
+		snprintf(ret_text, size, "count=%llu sum=%s", (unsigned long long)v->count, text);
+		return;
+	}
+	number_text(v, text);
+	if (v->series->family->kind == SM_STATESET && v->value >= 0 &&
+		v->value < v->series->family->nstates)
+		snprintf(ret_text, size, "%s", v->series->family->states[(unsigned)v->value]);
+	else
+		snprintf(ret_text, size, "%s", text);
+}
+
+/* ---- rows and values ---- */
+
+static void put_value_json(struct cli_json *j, const struct history_value *v)
+{
+	const struct history_family *f = v->series->family;
+	char text[CLI_TEXT_MAX], *name = series_text(v->series);
+
+	cli_json_open(j, NULL, '{');
+	cli_json_text(j, "series", name ? name : f->name);
+	free(name);
+	cli_json_text(j, "kind", cli_kind(f->kind));
+	if (f->kind != SM_HISTOGRAM) {
+		number_text(v, text);
+		cli_json_number(j, "value", text);
+		cli_json_close(j, '}');
+		return;
+	}
+	cli_json_u64(j, "count", v->count);
+	cli_sum(&v->sum, text);
+	cli_json_number(j, "sum", text);
+	cli_json_open(j, "buckets", '[');
+	for (size_t i = 0; i < v->nbuckets; i++) {
+		cli_json_open(j, NULL, '{');
+		if (v->buckets[i].index < f->nunited)
+			sm_format_double(f->united[v->buckets[i].index], 1, text, sizeof(text));
+		cli_json_text(j, "le", v->buckets[i].index < f->nunited ? text : "+Inf");
+		cli_json_u64(j, "count", v->buckets[i].count);
+		cli_json_close(j, '}');
+	}
+	cli_json_close(j, ']');
+	cli_json_close(j, '}');
+}
+
+static void put_value(struct view *v, const char *time, const struct history_value *value)
+{
+	char text[256], *name;
+
+	v->printed++;
+	if (v->json) {
+		put_value_json(v->json, value);
+		return;
+	}
+	name = series_text(value->series);
+	value_text(value, text, sizeof(text));
+	printf(v->terminal ? "%s  " : "%s\t", time);
+	cli_put_text(stdout, name ? name : "", name ? strlen(name) : 0);
+	fputs(v->terminal ? "  " : "\t", stdout);
+	cli_put_text(stdout, text, strlen(text));
+	putchar('\n');
+	free(name);
+}
+
+static void put_row_head(struct view *v, const char *time, const struct history_row *row)
+{
+	struct cli_json *j = v->json;
+
+	if (j) {
+		cli_json_open(j, NULL, '{');
+		cli_json_text(j, "time", time);
+		cli_json_u64(j, "values_stored", row->nvalues);
+		cli_json_u64(j, "live_writers", row->live_writers);
+		cli_json_u64(j, "bytes", row->bytes);
+		cli_json_bool(j, "clock_back", row->flags & HISTORY_CLOCK_BACK);
+		cli_json_bool(j, "stale", row->flags & HISTORY_STALE);
+		cli_json_bool(j, "merged", row->flags & HISTORY_MERGED);
+		return;
+	}
+	if (v->values)
+		return;
+	printf(v->terminal ? "%s  %8u values  %4u writers  %8zu bytes%s%s%s\n"
+			   : "%s\t%u\t%u\t%zu\t%s%s%s\n",
+		time, row->nvalues, row->live_writers, row->bytes,
+		row->flags & HISTORY_CLOCK_BACK ? " clock-back" : "",
+		row->flags & HISTORY_STALE ? " stale" : "",
+		row->flags & HISTORY_MERGED ? " merged" : "");
+}
+
+/* One row, and its values if they are wanted. 0 or -errno. */
+static int put_row(struct view *v, const struct history_row *row)
+{
+	struct history_value value;
+	char time[CLI_TEXT_MAX];
+	int rc = 0;
+
+	cli_utc(row->at_ms * 1000000u, time);
+	put_row_head(v, time, row);
+	if (!v->values)
+		v->printed++;
+	if (v->json && v->values)
+		cli_json_open(v->json, "values", '[');
+	while (v->values && (rc = history_next_value(v->h, &value)) > 0)
+		if (selected(v, value.series))
+			put_value(v, time, &value);
+	if (v->json && v->values)
+		cli_json_close(v->json, ']');
+	if (v->json)
+		cli_json_close(v->json, '}');
+	return rc;
+}
+
+/* All rows between the two moments. 0 or an exit code after a message. */
+static int put_rows(struct view *v, uint64_t from_ms, uint64_t to_ms)
+{
+	struct history_row row;
+	int rc;
+
+	history_seek(v->h, from_ms, to_ms);
+	for (;;) {
+		rc = history_next_row(v->h, &row);
+		if (rc > 0)
+			rc = put_row(v, &row) < 0 ? -1 : 1;
+		if (rc == 0 || ferror(stdout)) /* the end, or nobody reads on */
+			return 0;
+		if (rc > 0)
+			continue;
+		v->unreadable++;
+		cli_note(v->c, "%s", history_error(v->h));
+		if (history_damaged(v->h))
+			return CLI_DAMAGED;
+	}
+}
+
+/* The time of the last row at or before at_ms, 0 if there is none. Rows can only be walked
+ * forward, so this looks at the hour before first, then at the day, then at all. */
+static uint64_t last_row_before(struct view *v, uint64_t at_ms)
+{
+	static const uint64_t spans_ms[] = { 3600000, 86400000, UINT64_MAX };
+	struct history_summary all;
+	struct history_row row;
+	uint64_t found = 0;
+	int rc;
+
+	if (history_summarise(v->h, &all) < 0 || all.rows == 0)
+		return 0;
+	if (at_ms > all.last_ms)
+		at_ms = all.last_ms;
+	for (size_t i = 0; i < 3 && !found; i++) {
+		history_seek(v->h, at_ms > spans_ms[i] ? at_ms - spans_ms[i] : 0, at_ms);
+		while ((rc = history_next_row(v->h, &row)) != 0) {
+			if (rc > 0)
+				found = row.at_ms;
+			else if (history_damaged(v->h))
+				break;
+		}
+	}
+	return found;
+}
+
+static int put_summary(struct view *v)
+{
+	struct history_summary s;
+	char first[CLI_TEXT_MAX] = "-", last[CLI_TEXT_MAX] = "-", used[CLI_TEXT_MAX],
+	     file[CLI_TEXT_MAX];
+	int rc = history_summarise(v->h, &s);
+
+	if (rc < 0)
+		return cli_fail(v->c, cli_code(rc), "%s", history_error(v->h));
+	if (v->json) {
+		cli_json_text(v->json, "path", s.path);
+		cli_json_u64(v->json, "rows", s.rows);
+		cli_json_time(v->json, "first", s.first_ms * 1000000u);
+		cli_json_time(v->json, "last", s.last_ms * 1000000u);
+		cli_json_u64(v->json, "series", s.series);
+		cli_json_u64(v->json, "families", s.families);
+		cli_json_u64(v->json, "used_bytes", s.used_bytes);
+		cli_json_u64(v->json, "file_bytes", s.file_bytes);
+		return 0;
+	}
+	if (s.rows) {
+		cli_utc(s.first_ms * 1000000u, first);
+		cli_utc(s.last_ms * 1000000u, last);
+	}
+	cli_bytes(s.used_bytes, used);
+	cli_bytes(s.file_bytes, file);
+	fputs("store     ", stdout);
+	cli_put_text(stdout, s.path, strlen(s.path));
+	printf("\nrows      %llu\nfirst     %s\nlast      %s\nseries    %llu\nfamilies  "
+	       "%llu\nused      %s\n"
+	       "file      %s\n",
+		(unsigned long long)s.rows, first, last, (unsigned long long)s.series,
+		(unsigned long long)s.families, used, file);
+	return 0;
+}
+
+/* ---- the command ---- */
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static int option_moment(const struct cli *c, int option, const char *what, uint64_t *ret_ms)
+{
+	return c->value[option] ? cli_moment(c, what, c->value[option], now_ms(), ret_ms) : 0;
+}
+
+/* What the options say about time. */
+static int parse_range(const struct cli *c, uint64_t *ret_from, uint64_t *ret_to)
+{
+	int rc;
+
+	*ret_from = 0;
+	*ret_to = UINT64_MAX;
+	if (c->given[HISTORY_AT] + c->given[HISTORY_LAST] +
+			(c->given[HISTORY_FROM] || c->given[HISTORY_TO]) >
+		1)
+		return cli_fail(
+			c, CLI_FAILED, "--at, --last, and --from with --to exclude each other");
+	rc = option_moment(c, HISTORY_FROM, "--from", ret_from);
+	if (!rc)
+		rc = option_moment(c, HISTORY_TO, "--to", ret_to);
+	if (!rc)
+		rc = option_moment(c, HISTORY_AT, "--at", ret_to);
+	if (!rc && *ret_from > *ret_to)
+		rc = cli_fail(c, CLI_FAILED, "--from is after --to");
+	return rc;
+}
+
+static int view(struct view *v, uint64_t from, uint64_t to)
+{
+	const struct cli *c = v->c;
+	int rc = 0;
+
+	if (v->json) {
+		cli_json_open(v->json, NULL, '{');
+		cli_json_u64(v->json, "schema", CLI_JSON_SCHEMA);
+	}
+	if (c->given[HISTORY_SUMMARY]) {
+		rc = put_summary(v);
+		v->printed = 1;
+	} else {
+		if (c->given[HISTORY_AT] || c->given[HISTORY_LAST])
+			from = to = last_row_before(v, to);
+		if (v->json)
+			cli_json_open(v->json, "rows", '[');
+		if (to)
+			rc = put_rows(v, from, to);
+		if (v->json)
+			cli_json_close(v->json, ']');
+	}
+	if (v->json)
+		cli_json_close(v->json, '}');
+	if (!rc && v->printed == 0)
+		rc = cli_fail(c, CLI_NOTHING,
+			v->pattern ? "nothing matches in that time" : "no rows in that time");
+	if (!rc && v->unreadable)
+		rc = CLI_DAMAGED;
+	return rc;
+}
+
+static int run_history(struct cli *c)
+{
+	struct cli_json json = { .f = stdout, .indent = true };
+	struct view v = {
+		.c = c, .terminal = cli_is_terminal(stdout), .pattern = c->nargs ? c->args[0] : NULL
+	};
+	const char *dir = c->value[HISTORY_DIR] ? c->value[HISTORY_DIR]
+						: getenv("SHARDMETER_EXPORTER_STORAGE_PATH");
+	struct sm_diag diag = { 0 };
+	uint64_t from, to;
+	int rc;
+
+	if (c->nargs > 1)
+		return cli_fail(
+			c, CLI_FAILED, "one PATTERN; quote it so that the shell leaves it alone");
+	rc = parse_range(c, &from, &to);
+	if (rc)
+		return rc;
+	v.values = v.pattern || c->given[HISTORY_AT] || c->given[HISTORY_LAST];
+	v.json = c->given[HISTORY_JSON] ? &json : NULL;
+	rc = history_open(dir && *dir ? dir : NULL, &v.h, &diag);
+	if (rc < 0)
+		return cli_fail(
+			c, cli_code(rc), "%s", diag.message[0] ? diag.message : strerror(-rc));
+	rc = view(&v, from, to);
+	history_close(v.h);
+	return rc;
+}
+
+const struct cli_command cli_cmd_history = { .name = "history",
+	.synopsis = "[options] [PATTERN]",
+	.run = run_history,
+	.help = "Show what the exporter remembers: its ticks, one of them, or series over a time.",
+	.text = "Without PATTERN and --at: the ticks, each with time, number of values, live "
+		"writers, bytes. With PATTERN, as in ls: the values of those series at each tick. "
+		"With --at or --last: the values of one tick. Times are UTC.\n"
+		"\n"
+		"TIME is 2026-11-20T13:21:07Z, seconds since 1970, now, or a time ago: -90s, -15m, "
+		"-2h, -3d.\n"
+		"\n"
+		"\tshardmeter history --from -1h 'command_*'\n"
+		"\tshardmeter history --at 2026-11-20T13:21Z",
+	.options = (const struct cli_option[]){
+		[HISTORY_DIR] = { "dir", 'd', "DIR", NULL,
+			"The exporter's store. Without it SHARDMETER_EXPORTER_STORAGE_PATH, else "
+			"the exporter's default: /var/lib/shardmeter, $XDG_STATE_HOME/shardmeter "
+			"or ~/.local/state/shardmeter." },
+		[HISTORY_FROM] = { "from", 0, "TIME", NULL, "Only ticks at TIME or later." },
+		[HISTORY_TO] = { "to", 0, "TIME", NULL, "Only ticks at TIME or earlier." },
+		[HISTORY_AT] = { "at", 0, "TIME", NULL,
+			"The last tick at or before TIME, with its values." },
+		[HISTORY_LAST] = { "last", 0, NULL, NULL, "The last tick, with its values." },
+		[HISTORY_SUMMARY] = { "summary", 's', NULL, NULL,
+			"Only how much there is, from when to when." },
+		[HISTORY_JSON] = { "json", 0, NULL, NULL,
+			"As JSON. A histogram's buckets are those that are not empty, not "
+			"cumulative." },
+		{ NULL, 0, NULL, NULL, NULL } } };

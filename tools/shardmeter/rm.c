@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rm.c - remove a series, or a whole segment's file.
+ *
+ * Only what is a segment is ever unlinked: a regular file that begins with the magic number, or one
+ * that stands where segments stand and is too damaged to tell. Programs that have it open go on;
+ * writers notice within a heartbeat and make a new one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "args.h"
+#include "cli.h"
+#include "family.h"
+#include "sel.h"
+#include "text.h"
+
+enum { RM_SEGMENT, RM_FORCE };
+
+/* ---- a series ---- */
+
+static int remove_series(const struct cli *c, const struct fam *f, const struct cli_series *s)
+{
+	const struct sm_family_info *info = sel_family(f->snapshot, s->name);
+	struct sm_str values[SM_LABELS_MAX];
+	struct sm_family *family;
+	struct sm_diag diag = { 0 };
+	int rc;
+
+	if (!info)
+		return cli_fail(
+			c, CLI_NOTHING, "there is no family %s in %s", s->name, f->sel.path);
+	rc = fam_match_labels(c, info, s, values);
+	if (rc)
+		return rc;
+	family = fam_redeclare(f->sm, info, SM_NUMBER_U64, &diag);
+	if (diag.error)
+		return cli_fail(c, cli_code(diag.error), "%s", diag.message);
+	rc = sm_remove(family, values, info->nlabels, c->given[RM_FORCE] ? SM_REMOVE_FORCE : 0);
+	switch (rc) {
+	case 0: return CLI_OK;
+	case -ENOENT:
+		return cli_fail(c, CLI_NOTHING,
+			"there is no such series of %s; \"shardmeter ls '%s'\" lists them", s->name,
+			s->name);
+	case -EBUSY:
+		return cli_fail(c, CLI_FAILED,
+			"a live writer is using this series; with --force it is removed, and what "
+			"that writer counts until its next heartbeat is lost");
+	default: return cli_fail(c, cli_code(rc), "%s: %s", s->name, strerror(-rc));
+	}
+}
+
+static int run_series(const struct cli *c)
+{
+	struct cli_series s = { 0 };
+	struct fam f = { 0 };
+	int rc;
+
+	if (c->nargs == 0)
+		return cli_fail(c, CLI_FAILED,
+			"which series? NAME{label=\"value\"}, or --segment for all of it");
+	rc = cli_series_init(c, c->args[0], &s);
+	for (int i = 1; i < c->nargs && !rc; i++)
+		rc = cli_series_label(c, &s, c->args[i]);
+	if (!rc)
+		rc = fam_open(c, false, &f);
+	if (!rc && f.disabled)
+		rc = cli_fail(c, CLI_FAILED, "SHARDMETER_DISABLE is set");
+	if (!rc)
+		rc = remove_series(c, &f, &s);
+	fam_close(&f);
+	cli_series_release(&s);
+	return rc;
+}
+
+/* ---- a segment ---- */
+
+static bool in_segment_place(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char place[SEL_PATH_MAX];
+
+	/* Only a path that a mere name could have meant. */
+	if (strncmp(name, "shardmeter.", 11) == 0 &&
+		sm_segment_resolve(name + 11, place, sizeof(place)) == 0 &&
+		strcmp(place, path) == 0)
+		return true;
+	return sm_segment_resolve(name, place, sizeof(place)) == 0 && strcmp(place, path) == 0;
+}
+
+/* May this file be taken for a segment? 0 or an exit code after a message. */
+static int check_file(const struct cli *c, const char *path)
+{
+	static const char magic[8] = { 'S', 'H', 'R', 'D', 'M', 'T', 'R', '1' };
+	char start[8] = { 0 };
+	struct stat st;
+	ssize_t n;
+	int fd;
+
+	if (lstat(path, &st) != 0)
+		return cli_fail(c, errno == ENOENT ? CLI_NO_SEGMENT : CLI_DENIED, "%s: %s", path,
+			strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return cli_fail(c, CLI_FAILED, "%s is no regular file, so no segment", path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return cli_fail(c, errno == EACCES ? CLI_DENIED : CLI_FAILED, "%s: %s", path,
+			strerror(errno));
+	n = read(fd, start, sizeof(start));
+	close(fd);
+	if ((n == sizeof(start) && memcmp(start, magic, 7) == 0) || in_segment_place(path))
+		return 0;
+	return cli_fail(c, CLI_DAMAGED, "%s is not a segment; not removed", path);
+}
+
+/* Nobody may be using it, or --force. */
+static int check_users(const struct cli *c, const char *path)
+{
+	struct sm_diag diag = { 0 };
+	struct sm_reader *r;
+	int live, rc = sm_reader_open(path, &r, &diag);
+
+	if (c->given[RM_FORCE]) {
+		if (!rc)
+			sm_reader_close(r);
+		return 0;
+	}
+	if (rc == SM_NOT_READY)
+		return cli_fail(c, CLI_FAILED,
+			"%s is just being created, or its creator died; --force removes it", path);
+	if (rc)
+		return cli_fail(c, cli_code(rc),
+			"%s; whether anybody uses it cannot be seen; --force removes it",
+			diag.message);
+	live = sm_reader_live_writers(r);
+	sm_reader_close(r);
+	if (live == 0)
+		return 0;
+	if (live < 0)
+		return cli_fail(c, cli_code(live),
+			"%s: whether anybody uses it cannot be seen (%s); --force removes it", path,
+			strerror(-live));
+	return cli_fail(c, CLI_FAILED,
+		"%s has %d live writer%s (\"shardmeter writers -l\"); --force removes it, they go "
+		"on in a new one",
+		path, live, live == 1 ? "" : "s");
+}
+
+static int run_segment(struct cli *c)
+{
+	struct sel sel;
+	int rc;
+
+	if (c->nargs > 1 || (c->nargs == 1 && c->value[RM_SEGMENT]))
+		return cli_fail(c, CLI_FAILED,
+			"--segment removes a whole segment and takes no series; -S chooses the "
+			"segment of a series");
+	if (c->nargs == 1)
+		c->segment = c->args[0];
+	if (c->value[RM_SEGMENT])
+		c->segment = c->value[RM_SEGMENT];
+	rc = sel_choose(c, true, &sel); /* as for creating: the beginning of a name is not enough */
+	if (!rc)
+		rc = check_file(c, sel.path);
+	if (!rc)
+		rc = check_users(c, sel.path);
+	if (rc)
+		return rc;
+	if (unlink(sel.path) != 0)
+		return cli_fail(c, errno == EACCES || errno == EPERM ? CLI_DENIED : CLI_FAILED,
+			"cannot remove %s: %s", sel.path, strerror(errno));
+	return CLI_OK;
+}
+
+static int run_rm(struct cli *c)
+{
+	return c->given[RM_SEGMENT] ? run_segment(c) : run_series(c);
+}
+
+const struct cli_command cli_cmd_rm = { .name = "rm",
+	.synopsis = "[--force] NAME{label=\"value\",...} | --segment [NAME]",
+	.run = run_rm,
+	.help = "Remove a series, or with --segment a whole segment.",
+	.text = "All labels of the series must be given, as NAME{label=\"value\"} (quote it) or as "
+		"NAME label=value. It vanishes at once and starts at 0 if it is counted again. "
+		"Exit code 1 if it does not exist.\n"
+		"\n"
+		"\tshardmeter rm 'jobs_total{job=\"old\"}'\n"
+		"\tshardmeter rm --segment bot",
+	.options = (const struct cli_option[]){
+		[RM_SEGMENT] = { "segment", 0, "[NAME]", NULL,
+			"Remove the file of the segment: of NAME, else of the one that is chosen "
+			"as always. Everything counted in it is lost. (The segment of a series is "
+			"chosen with -S.)" },
+		[RM_FORCE] = { "force", 0, NULL, NULL,
+			"Although live writers use it. They go on in a new series or segment." },
+		{ NULL, 0, NULL, NULL, NULL } } };

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sel.h - which segment, and attaching to it.
+ *
+ * Order: -S, then SHARDMETER_SEGMENT, then the only segment there is. -S takes a name, a path with
+ * a '/', or the beginning of a name that fits one segment only. Several segments and nothing said:
+ * they are listed and the exit code is 4.
+ */
+#ifndef CLI_SEL_H
+#define CLI_SEL_H
+
+#include "cli.h"
+
+#define SEL_PATH_MAX 1024
+
+struct sel {
+	char path[SEL_PATH_MAX];
+	const char *how; /* "-S", "SHARDMETER_SEGMENT", "the only one", "new" */
+};
+
+/* create: a segment that does not exist yet may be named, and without any "default" is meant.
+ * 0 or an exit code after a message. */
+int sel_choose(const struct cli *c, bool create, struct sel *ret_sel);
+
+/*
+ * sel_attach - attach a reader; waits up to half a second for a creator to finish. 0 or an exit
+ * code after a message.
+ */
+int sel_attach(const struct cli *c, const char *path, struct sm_reader **ret_reader);
+
+/* Both, and one snapshot with flags. ret_reader may be NULL. */
+int sel_snapshot(const struct cli *c, unsigned flags, const struct sm_snapshot **ret_snapshot,
+	struct sm_reader **ret_reader);
+
+/* The family of that name, NULL if there is none. */
+const struct sm_family_info *sel_family(const struct sm_snapshot *s, const char *name);
+
+#endif
