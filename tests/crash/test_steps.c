@@ -1,0 +1,829 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LDFLAGS: -Wl,--wrap=clock_gettime */
+/* TIMEOUT: 240 */
+/*
+ * test_steps.c - a process is killed at every publish step of every operation.
+ *
+ * A scene is an operation and what has to be there before it. A first run counts its steps. Then it is
+ * played once for each of them, with a process that dies there; and for each of those once more for
+ * each step of the recovery, with a next comer that dies in it. Each time:
+ *
+ *	- a reader sees the right totals of what the dead left behind, before anybody mended it;
+ *	- the next comer recovers: no operation is under way any more, the death is counted under the
+ *	  operation it fell into, totals are right, sm_check() finds nothing;
+ *	- a writer of the same name and one of another name work.
+ *
+ * Updates happen between steps, so totals are exact, not only bounded. At the end every step in the
+ * sources must have been passed and have killed somebody.
+ *
+ * Then each scene is played 200 times on one segment, with a death at each of its steps in turn: from
+ * the half on, what is used of the segment must not grow.
+ *
+ * CLOCK_BOOTTIME runs ahead by as much as the test likes, so that removed series cool off at once.
+ */
+#include <pthread.h>
+
+#include "harness.h"
+
+#define NAMES_FOR_FOLD 3		/* as many as the segment has slots */
+#define COOL_OFF_NS (UINT64_C(61) * 1000000000u)
+#define REPEATS 200
+
+/* What must be counted. Written between steps only. */
+struct truth {
+	uint64_t whole[2];
+	uint64_t fixed;			/* in units of 10^-6, in the same series as whole[0] */
+	uint64_t halves;
+	uint64_t bucket[3];
+	uint64_t sum_ns;
+	double kept;			/* the value of the kept gauge, if has_kept */
+	bool has_kept;
+	uint64_t other;			/* counted in the overflow series */
+	bool removing;			/* series a of whole_total is being removed: it may be gone */
+	uint64_t boot_ahead_ns;
+};
+
+static struct truth *truth;
+
+int __real_clock_gettime(clockid_t id, struct timespec *ts);
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *ts)
+{
+	int rc = __real_clock_gettime(id, ts);
+
+	if (id == CLOCK_BOOTTIME && truth)
+		ts->tv_sec += (time_t)(load_relaxed(&truth->boot_ahead_ns) / 1000000000u);
+	return rc;
+}
+
+static void let_cool_off(void)
+{
+	add_relaxed(&truth->boot_ahead_ns, COOL_OFF_NS);
+}
+
+/* ---- a program that counts ------------------------------------------------------------------- */
+
+struct program {
+	struct sm *m;
+	struct sm_counter *whole[2], *fixed, *halves;
+	struct sm_histogram *seconds;
+	struct sm_gauge *kept, *level;
+	struct sm_updown *open;
+};
+
+static struct sm *open_writer(const char *name)
+{
+	struct sm_options o = {
+		.segment = segment_path, .writer = name, .flags = SM_OPEN_NO_ENVIRONMENT,
+		.lock_timeout_ms = 5000, .max_writers = NAMES_FOR_FOLD + 1, .lanes_per_writer = 3,
+		.max_families = 16, .max_series = 96, .max_cells = 4096, .ring_entries = 4,
+	};
+	struct sm_diag diag;
+	struct sm *m = sm_open(&o, &diag);
+
+	if (diag.error)
+		FAIL("sm_open(%s): %s", name, diag.message);
+	return m;
+}
+
+static struct sm_family *declare(struct sm *m, const struct sm_family_options *o)
+{
+	struct sm_diag diag;
+	struct sm_family *f = sm_declare(m, o, &diag);
+
+	if (diag.error)
+		FAIL("sm_declare(%s): %s", o->name, diag.message);
+	return f;
+}
+
+/* A null handle would count into nowhere and the totals would tell; this tells at once. */
+static void *bound(void *handle, const char *what)
+{
+	if (!*(const sm_where_ *)handle)
+		FAIL("the handle of %s counts into nowhere", what);
+	return handle;
+}
+
+static struct sm_family *declare_whole(struct sm *m, enum sm_number number)
+{
+	return declare(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "whole_total", .help = "Whole.",
+						       .labels = { "k" }, .number = number });
+}
+
+static const double wait_bounds[] = { 0.001, 0.01 };
+
+static void declare_all(struct sm *m, struct program *p)
+{
+	struct sm_family *f;
+
+	p->m = m;
+	f = declare_whole(m, SM_NUMBER_U64);
+	p->whole[0] = bound(sm_counter(f, SM_LABELS("a")), "whole a");
+	p->whole[1] = bound(sm_counter(f, SM_LABELS("b")), "whole b");
+	f = declare_whole(m, SM_NUMBER_FIXED);
+	p->fixed = bound(sm_counter(f, SM_LABELS("a")), "fixed a");
+	f = declare(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "halves_total",
+						    .number = SM_NUMBER_DOUBLE });
+	p->halves = sm_counter(f, SM_NO_LABELS);	/* has no inline path, so `where` is 0 */
+	f = declare(m, &(struct sm_family_options){ .kind = SM_HISTOGRAM, .name = "wait_seconds", .unit = SM_SECONDS,
+						    .bounds = wait_bounds, .nbounds = 2, .exemplars = 1 });
+	p->seconds = bound(sm_histogram(f, SM_NO_LABELS), "wait");
+	f = declare(m, &(struct sm_family_options){ .kind = SM_GAUGE, .name = "kept", .mode = SM_MODE_SUM,
+						    .keep = 1 });
+	p->kept = bound(sm_gauge(f, SM_NO_LABELS), "kept");
+	f = declare(m, &(struct sm_family_options){ .kind = SM_GAUGE, .name = "level", .mode = SM_MODE_SUM });
+	p->level = bound(sm_gauge(f, SM_NO_LABELS), "level");
+	f = declare(m, &(struct sm_family_options){ .kind = SM_UPDOWN, .name = "open" });
+	p->open = bound(sm_updown(f, SM_NO_LABELS), "open");
+}
+
+static void count(struct program *p)
+{
+	sm_counter_add(p->whole[0], 3);
+	truth->whole[0] += 3;
+	sm_counter_add(p->whole[1], 5);
+	truth->whole[1] += 5;
+	sm_counter_add(p->fixed, 250000);
+	truth->fixed += 250000;
+	sm_counter_add_double(p->halves, 0.5);
+	truth->halves++;
+	sm_histogram_observe_ns(p->seconds, 1000000);
+	sm_histogram_observe_ns(p->seconds, 1000001);
+	sm_histogram_observe_ns(p->seconds, 2000000000);
+	truth->bucket[0]++;
+	truth->bucket[1]++;
+	truth->bucket[2]++;
+	truth->sum_ns += 2002000001;
+	sm_histogram_exemplar(p->seconds, 2, (struct sm_str[]){ SM_STR("trace_id"), SM_STR("1") }, 1);
+	sm_gauge_set(p->level, 1000);
+	sm_updown_add(p->open, 1);
+}
+
+/* ---- what a reader must see ------------------------------------------------------------------ */
+
+static void check_buckets(const struct sm_snapshot *s)
+{
+	const struct sm_series_info *series = find_series(s, "wait_seconds", "");
+	uint64_t have[3];
+	struct sm_sum sum;
+
+	if (!series) {
+		CHECK_U64(truth->sum_ns, 0);
+		return;
+	}
+	CHECK(sm_snapshot_classic(s, series, SM_ALL_WRITERS, have, &sum) == 0);
+	CHECK_U64(have[0], truth->bucket[0]);
+	CHECK_U64(have[1], truth->bucket[0] + truth->bucket[1]);
+	CHECK_U64(have[2], truth->bucket[0] + truth->bucket[1] + truth->bucket[2]);
+	CHECK_U64((uint64_t)sum.units, truth->sum_ns);
+}
+
+/* Nobody is alive, or nobody who has set a gauge. */
+static void check_totals(void)
+{
+	const struct sm_snapshot *s;
+	struct sm_reader *r;
+	struct sm_diag diag;
+	double v;
+	int rc = sm_reader_open(segment_path, &r, &diag);
+
+	if (rc == SM_NOT_READY || rc == -ENOENT) {
+		CHECK_U64(truth->whole[0], 0);
+		return;
+	}
+	if (rc)
+		FAIL("sm_reader_open(): %d %s", rc, diag.message);
+	rc = sm_snapshot_take(r, SM_SNAPSHOT_WRITERS, &s, &diag);
+	if (rc)
+		FAIL("sm_snapshot_take(): %d %s", rc, diag.message);
+	CHECK_U64(s->damaged_records, 0);
+	if (truth->removing && !find_series(s, "whole_total", "a"))
+		truth->whole[0] = truth->fixed = 0;
+	truth->removing = false;
+	CHECK_U64(read_units(s, "whole_total", "a", 6), truth->whole[0] * 1000000 + truth->fixed);
+	CHECK_U64(read_units(s, "whole_total", "b", 6), truth->whole[1] * 1000000);
+	read_double(s, "halves_total", "", &v);
+	CHECK(v == (double)truth->halves / 2);
+	check_buckets(s);
+	CHECK_U64(read_units(s, "capped_total", "__other__", 0), truth->other);
+	CHECK(!read_double(s, "level", "", &v));
+	CHECK(!read_double(s, "open", "", &v));
+	if (truth->has_kept) {
+		CHECK(read_double(s, "kept", "", &v));
+		CHECK(v == truth->kept);
+	}
+	sm_snapshot_free(s);
+	sm_reader_close(r);
+}
+
+/* ---- scenes ---------------------------------------------------------------------------------- */
+
+struct scene {
+	const char *name;
+	void (*prepare)(void);		/* run in a process of its own */
+	void (*act)(uint32_t kill_at);	/* likewise; arms itself */
+	void (*clean)(void);		/* after a repetition: what prepare() must find again */
+	const char *writer;		/* its name */
+	bool may_grow;			/* a repetition needs a file of its own */
+};
+
+static struct sm *play(const char *name)
+{
+	struct program p;
+
+	declare_all(open_writer(name), &p);
+	count(&p);
+	return p.m;
+}
+
+/* Removes one of whole_total's series, or says why not. */
+static int remove_whole(const char *writer, const char *label, unsigned flags)
+{
+	struct sm *m = open_writer(writer);
+	int rc = sm_remove(declare_whole(m, SM_NUMBER_U64), SM_LABELS(label), flags);
+
+	if (rc == 0)
+		truth->whole[label[0] != 'a'] = 0;
+	return rc;
+}
+
+static void before__nothing(void)
+{
+}
+
+static void before__a_dead_writer(void)
+{
+	play("x");
+}
+
+static void act__create(uint32_t kill_at)
+{
+	steps_arm(kill_at);
+	open_writer("x");
+}
+
+static void clean__create(void)
+{
+	unlink(segment_path);
+}
+
+static void act__claim(uint32_t kill_at)
+{
+	struct sm *m;
+
+	steps_arm(kill_at);
+	m = open_writer("fresh");
+	steps_disarm();
+	CHECK(strcmp(sm_writer_name(m), "fresh") == 0);
+}
+
+static void gc_all(void)
+{
+	struct sm_gc_result result;
+	struct sm_diag diag;
+
+	if (sm_gc(segment_path, 0, &result, &diag))
+		FAIL("sm_gc(): %s", diag.message);
+}
+
+static void clean__fold_all(void)
+{
+	gc_all();
+}
+
+static void act__adopt(uint32_t kill_at)
+{
+	struct program p;
+
+	steps_arm(kill_at);
+	p.m = open_writer("x");
+	steps_disarm();
+	CHECK(strcmp(sm_writer_name(p.m), "x") == 0);
+	check_totals();		/* alive now, and it did not inherit its predecessor's gauges */
+	declare_all(p.m, &p);
+	count(&p);
+}
+
+/* Every slot has a dead writer, whose kept gauges differ. */
+static void before__all_slots_dead(void)
+{
+	static const char *const names[NAMES_FOR_FOLD] = { "f1", "f2", "f3" };
+	struct program p;
+	unsigned i;
+
+	for (i = 0; i < NAMES_FOR_FOLD; i++) {
+		declare_all(open_writer(names[i]), &p);
+		count(&p);
+		sm_gauge_set(p.kept, 1 << i);
+		sm_close(p.m);
+	}
+	truth->kept = 7;
+	truth->has_kept = true;
+}
+
+static void act__fold(uint32_t kill_at)
+{
+	struct program p;
+
+	steps_arm(kill_at);
+	p.m = open_writer("fresh");
+	steps_disarm();
+	declare_all(p.m, &p);
+	count(&p);
+}
+
+static void act__register(uint32_t kill_at)
+{
+	struct program p;
+
+	p.m = open_writer("x");
+	steps_arm(kill_at);
+	declare_all(p.m, &p);
+	steps_disarm();
+	count(&p);
+}
+
+/* The series that act__register() makes; its families stay. */
+static void clean__register(void)
+{
+	static const char *const plain[] = { "halves_total", "wait_seconds", "kept", "level", "open" };
+	struct program p;
+	struct sm *m = open_writer("x");
+	struct sm_family *f;
+	unsigned i;
+
+	declare_all(m, &p);
+	f = declare_whole(m, SM_NUMBER_U64);
+	CHECK(sm_remove(f, SM_LABELS("a"), 0) == 0 && sm_remove(f, SM_LABELS("b"), 0) == 0);
+	for (i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		struct sm_family_options o = { .name = plain[i] };
+
+		o.kind = i == 0 ? SM_COUNTER : i == 1 ? SM_HISTOGRAM : i == 4 ? SM_UPDOWN : SM_GAUGE;
+		o.number = SM_NUMBER_DOUBLE;
+		o.keep = i == 2;
+		o.exemplars = i == 1;
+		if (i == 1) {
+			o.unit = SM_SECONDS;
+			o.bounds = wait_bounds;
+			o.nbounds = 2;
+		}
+		CHECK(sm_remove(declare(m, &o), SM_NO_LABELS, 0) == 0);
+	}
+	let_cool_off();
+	memset(truth, 0, offsetof(struct truth, boot_ahead_ns));
+}
+
+static struct sm_family *declare_capped(struct sm *m)
+{
+	return declare(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "capped_total", .labels = { "k" },
+						       .cap = 1 });
+}
+
+static void before__family_at_its_cap(void)
+{
+	sm_counter(declare_capped(open_writer("x")), SM_LABELS("only"));
+}
+
+static void act__overflow(uint32_t kill_at)
+{
+	struct sm_family *f = declare_capped(open_writer("x"));
+	struct sm_counter *c;
+
+	steps_arm(kill_at);
+	c = sm_counter(f, SM_LABELS("one more"));
+	steps_disarm();
+	sm_counter_add(bound(c, "overflow"), 1);
+	truth->other++;
+}
+
+static void clean__overflow(void)
+{
+	struct sm_family *f = declare_capped(open_writer("x"));
+	int rc = sm_remove(f, SM_LABELS("__other__"), 0);
+
+	CHECK(rc == 0 || rc == -ENOENT);
+	truth->other = 0;
+	let_cool_off();
+}
+
+static void act__remove(uint32_t kill_at)
+{
+	struct sm *m = open_writer("x");
+	struct sm_family *f = declare_whole(m, SM_NUMBER_U64);
+	struct program p;
+
+	steps_arm(kill_at);
+	truth->removing = true;
+	CHECK(sm_remove(f, SM_LABELS("a"), 0) == 0);
+	steps_disarm();
+	truth->removing = false;
+	truth->whole[0] = truth->fixed = 0;
+	declare_all(m, &p);
+	count(&p);
+}
+
+static void clean__remove(void)
+{
+	let_cool_off();
+}
+
+static struct sm_family *declare_changing(struct sm *m, unsigned version)
+{
+	static const double bounds[] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+
+	return declare(m, &(struct sm_family_options){ .kind = SM_HISTOGRAM, .name = "changing", .grid = SM_GRID_OFF,
+						       .help = version ? "The longer help of the other version." : "",
+						       .labels = { "k" },
+						       .bounds = bounds, .nbounds = version ? 8 : 5 });
+}
+
+static void before__another_definition(void)
+{
+	struct sm *m = open_writer("x");
+	struct sm_family *f = declare_changing(m, 0);
+
+	sm_histogram_observe(bound(sm_histogram(f, SM_LABELS("a")), "changing"), 1);
+	sm_histogram_observe(bound(sm_histogram(f, SM_LABELS("b")), "changing"), 1);
+}
+
+static void act__redeclare(uint32_t kill_at)
+{
+	struct sm *m = open_writer("y");
+	struct sm_family *f;
+
+	steps_arm(kill_at);
+	f = declare_changing(m, 1);
+	bound(sm_histogram(f, SM_LABELS("a")), "changing");
+	steps_disarm();
+}
+
+static void before__removed_and_dead(void)
+{
+	before__all_slots_dead();
+	CHECK(remove_whole("g", "b", 0) == 0);	/* folds one, whose kept gauge stays */
+	let_cool_off();
+}
+
+static void act__gc(uint32_t kill_at)
+{
+	steps_arm(kill_at);
+	gc_all();
+	steps_disarm();
+}
+
+static void before__cooled_off(void)
+{
+	sm_close(play("x"));
+	CHECK(remove_whole("x", "b", 0) == 0);
+	let_cool_off();
+}
+
+static void act__reuse(uint32_t kill_at)
+{
+	struct sm *m = open_writer("x");
+	struct program p;
+
+	/* Its unit is taken by another series of another family, which must begin at 0. */
+	steps_arm(kill_at);
+	bound(sm_counter(declare_capped(m), SM_LABELS("only")), "capped");
+	steps_disarm();
+	declare_all(m, &p);
+	count(&p);
+}
+
+static void clean__reuse(void)
+{
+	struct sm *m = open_writer("x");
+	int rc = sm_remove(declare_capped(m), SM_LABELS("only"), 0);
+
+	CHECK(rc == 0 || rc == -ENOENT);
+	let_cool_off();
+}
+
+/* A forked child takes its slot in the middle of an update, with what its parent has resolved. */
+static void act__child(uint32_t kill_at)
+{
+	struct program p;
+	uint32_t passed;
+	int status;
+	pid_t pid;
+
+	declare_all(open_writer("x"), &p);
+	count(&p);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		steps_arm(kill_at);
+		sm_counter_add(p.whole[0], 3);
+		truth->whole[0] += 3;
+		passed = steps_disarm();
+		count(&p);
+		_exit(passed < 200 ? (int)passed : 200);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	if (was_killed(status))
+		die_here();
+	CHECK(WIFEXITED(status));
+	plan.passed = (uint32_t)WEXITSTATUS(status);
+}
+
+static void *count_once(void *arg)
+{
+	count(arg);
+	return NULL;
+}
+
+/* A heartbeat prepares a lane, since a thread had asked in vain. */
+static void act__prepare(uint32_t kill_at)
+{
+	pthread_t thread;
+	struct program p;
+
+	declare_all(open_writer("x"), &p);
+	count(&p);		/* the one prepared lane is this thread's */
+	CHECK(pthread_create(&thread, NULL, count_once, &p) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+	steps_arm(kill_at);
+	CHECK(sm_heartbeat(p.m) == 0);
+	steps_disarm();
+}
+
+static const struct scene scenes[] = {
+	{ "create", before__nothing, act__create, clean__create, "x", true },
+	{ "claim", before__a_dead_writer, act__claim, clean__fold_all, "fresh", false },
+	{ "adopt", before__a_dead_writer, act__adopt, NULL, "x", false },
+	{ "fold", before__all_slots_dead, act__fold, clean__fold_all, "fresh", false },
+	{ "register", before__nothing, act__register, clean__register, "x", false },
+	{ "overflow", before__family_at_its_cap, act__overflow, clean__overflow, "x", false },
+	{ "remove", before__a_dead_writer, act__remove, clean__remove, "x", false },
+	{ "redeclare", before__another_definition, act__redeclare, clean__remove, "y", false },
+	{ "gc", before__removed_and_dead, act__gc, clean__remove, "f2", false },
+	{ "reuse", before__cooled_off, act__reuse, clean__reuse, "x", false },
+	{ "child", before__nothing, act__child, NULL, "x", false },
+	{ "prepare", before__nothing, act__prepare, NULL, "x", false },
+};
+
+/* ---- playing --------------------------------------------------------------------------------- */
+
+struct call {
+	const struct scene *scene;
+	uint32_t kill_at;
+	uint32_t passed;	/* in: of a dry run */
+};
+
+static struct call *call;	/* shared */
+
+static void do_prepare(void *arg)
+{
+	(void)arg;
+	call->scene->prepare();
+}
+
+static void do_act(void *arg)
+{
+	(void)arg;
+	call->scene->act(call->kill_at);
+	call->passed = plan.passed;
+}
+
+static void do_clean(void *arg)
+{
+	(void)arg;
+	call->scene->clean();
+}
+
+static void recover_and_die(void *arg)
+{
+	(void)arg;
+	steps_arm(call->kill_at);
+	gc_all();
+	call->passed = steps_disarm();
+}
+
+/* The next comer: same name, then another, both count. */
+static void next_comer(void *arg)
+{
+	const char *name = arg;
+	struct program p;
+
+	declare_all(open_writer(name), &p);
+	count(&p);
+	if (strcmp(name, "f2") == 0)
+		truth->has_kept = false;	/* if it was adopted, its kept gauge went */
+}
+
+static void check_next_comers(void)
+{
+	struct sm_header h;
+
+	check_totals();
+	run_process_fine(next_comer, (void *)(uintptr_t)call->scene->writer);
+	CHECK(segment_header(&h));
+	CHECK_U64(h.op, SM_OP_NONE);
+	check_totals();
+	run_process_fine(next_comer, (void *)(uintptr_t)"another");
+	check_totals();
+	segment_check_clean();
+}
+
+static uint64_t deaths_counted(const struct sm_header *h)
+{
+	uint64_t n = 0;
+	unsigned i;
+
+	for (i = 0; i < SM_OP_COUNT; i++)
+		n += h->recovered[i];
+	return n;
+}
+
+static void begin(const struct scene *scene)
+{
+	uint64_t ahead = truth->boot_ahead_ns;
+
+	unlink(segment_path);
+	memset(truth, 0, sizeof(*truth));
+	truth->boot_ahead_ns = ahead;
+	call->scene = scene;
+	run_process_fine(do_prepare, NULL);
+}
+
+static uint32_t count_steps(const struct scene *scene)
+{
+	static char context[100];
+
+	snprintf(context, sizeof(context), "[%s]", scene->name);
+	check_context = context;
+	begin(scene);
+	call->kill_at = 0;
+	run_process_fine(do_act, NULL);
+	check_next_comers();
+	CHECK(call->passed > 0);
+	return call->passed;
+}
+
+/* Play the scene with a death at step `at`. Returns what was under way. */
+static uint32_t die_at(const struct scene *scene, uint32_t at, struct sm_header *ret_header)
+{
+	int status;
+
+	begin(scene);
+	call->kill_at = at;
+	status = run_process(do_act, NULL);
+	if (!was_killed(status))
+		FAIL("the process was to die at step %u, but ended with status 0x%x", at, status);
+	memset(ret_header, 0, sizeof(*ret_header));
+	segment_header(ret_header);
+	if (ret_header->state != SM_SEG_READY)
+		return SM_OP_CREATE;
+	return ret_header->op;
+}
+
+static void check_counted(uint32_t op, const struct sm_header *before)
+{
+	struct sm_header now;
+
+	CHECK(segment_header(&now));
+	/* An empty file may have been abandoned or just been made: only one with a size counts. */
+	if (op == SM_OP_CREATE) {
+		CHECK(now.recovered[SM_OP_CREATE] <= 1);
+		return;
+	}
+	CHECK_U64(deaths_counted(&now), deaths_counted(before) + (op != SM_OP_NONE));
+	if (op)
+		CHECK_U64(now.recovered[op], before->recovered[op] + 1);
+}
+
+/* Die at step `at`, and again at each step of recovering from that. */
+static unsigned play_step(const struct scene *scene, uint32_t at)
+{
+	static char context[100];
+	struct sm_header before;
+	unsigned plays = 1;
+	uint32_t op, second;
+
+	snprintf(context, sizeof(context), "[%s, step %u]", scene->name, at);
+	check_context = context;
+	op = die_at(scene, at, &before);
+	check_next_comers();
+	check_counted(op, &before);
+	if (op == SM_OP_NONE || op == SM_OP_CREATE)
+		return plays;
+	for (second = 1;; second++) {
+		snprintf(context, sizeof(context), "[%s, step %u, then %u of recovery]", scene->name, at, second);
+		die_at(scene, at, &before);
+		check_totals();
+		call->kill_at = second;
+		if (!was_killed(run_process(recover_and_die, NULL)))
+			return plays;
+		plays++;
+		check_next_comers();
+	}
+}
+
+static void play_all(void)
+{
+	unsigned i, plays = 0, points = 0;
+	uint32_t at, n;
+
+	for (i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
+		n = count_steps(&scenes[i]);
+		for (at = 1; at <= n; at++)
+			plays += play_step(&scenes[i], at);
+		points += n;
+		printf("%-10s %3u steps\n", scenes[i].name, n);
+	}
+	printf("%u points of death, %u plays\n", points, plays);
+}
+
+static void check_all_steps_reached(void)
+{
+	unsigned i, missing = 0;
+
+	for (i = 0; i < nsteps; i++) {
+		if (steps[i].passed && steps[i].killed)
+			continue;
+		fprintf(stderr, "step \"%s\": passed %u times, killed %u times\n", steps[i].name, steps[i].passed,
+			steps[i].killed);
+		missing++;
+	}
+	check_context = "[all]";
+	CHECK(missing == 0);
+	printf("all %u named steps of the sources were passed and killed somebody\n", nsteps);
+}
+
+/* ---- growth ---------------------------------------------------------------------------------- */
+
+struct usage {
+	uint64_t families, series, strings, exemplars, cells[SM_ZONES], blocks;
+};
+
+static struct usage usage_now(void)
+{
+	struct usage u;
+	struct sm_header h;
+	unsigned z;
+
+	memset(&u, 0, sizeof(u));
+	CHECK(segment_header(&h));
+	u.families = h.families_used;
+	u.series = h.series_used;
+	u.strings = h.strings_used;
+	u.exemplars = h.exemplars_used;
+	for (z = 0; z < SM_ZONES; z++)
+		u.cells[z] = h.cells_used[z];
+	u.blocks = segment_blocks();
+	return u;
+}
+
+/* Dying at each of the scene's steps in turn, over and over, uses up nothing. */
+static void play_often(const struct scene *scene)
+{
+	uint32_t n = count_steps(scene), i, rounds = REPEATS > 4 * n ? REPEATS : 4 * n;
+	static char context[100];
+	struct usage half, end;
+	int status;
+
+	begin(scene);
+	for (i = 0; i < rounds; i++) {
+		snprintf(context, sizeof(context), "[%s, repetition %u]", scene->name, i);
+		check_context = context;
+		call->kill_at = i % n + 1;
+		status = run_process(do_act, NULL);
+		CHECK(was_killed(status) || was_fine(status));
+		run_process_fine(next_comer, (void *)(uintptr_t)scene->writer);
+		if (scene->clean)
+			run_process_fine(do_clean, NULL);
+		run_process_fine(do_prepare, NULL);
+		if (i == rounds / 2)
+			half = usage_now();
+	}
+	run_process_fine(next_comer, (void *)(uintptr_t)"another");
+	segment_check_clean();
+	end = usage_now();
+	CHECK_U64(end.families, half.families);
+	CHECK_U64(end.series, half.series);
+	CHECK_U64(end.strings, half.strings);
+	CHECK_U64(end.exemplars, half.exemplars);
+	CHECK_U64(end.cells[SM_ZONE_ADD], half.cells[SM_ZONE_ADD]);
+	CHECK_U64(end.cells[SM_ZONE_SET], half.cells[SM_ZONE_SET]);
+	CHECK_U64(end.cells[SM_ZONE_LIVE], half.cells[SM_ZONE_LIVE]);
+	/* Which slots have memory depends on who folded whom; a leak would be one page a round. */
+	CHECK(end.blocks <= half.blocks + rounds);
+}
+
+int main(void)
+{
+	unsigned i;
+
+	segment_init("steps");
+	steps_init();
+	truth = shared_memory(sizeof(*truth));
+	call = shared_memory(sizeof(*call));
+	play_all();
+	check_all_steps_reached();
+	for (i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
+		if (!scenes[i].may_grow)
+			play_often(&scenes[i]);
+	printf("%d repetitions of each scene use up nothing\n", REPEATS);
+	return 0;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shmtop_writer.c - a bot on strings, for test_shmtop.py: does what each line of standard input
+ * says and answers "ok", so that the test knows what is in the segment.
+ *
+ *	count N LABEL	add N to commands_total{command=LABEL}; LABEL in hex
+ *	gauge X		set queue_length
+ *	all X		set open_files, a gauge that is shown for each writer
+ *	state N		set connection_state: 0 down, 1 up
+ *	observe X N	observe X seconds N times in command_duration_seconds
+ *	fill N		make N counters more
+ *	beat		heartbeat
+ *	close		close the segment and end
+ */
+#include <shardmeter.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct sm *m;
+static struct sm_family *commands, *more;
+static struct sm_gauge *queue, *files;
+static struct sm_stateset *state;
+static struct sm_histogram *duration;
+
+static struct sm_family *declare(const struct sm_family_options *o)
+{
+	struct sm_diag diag;
+	struct sm_family *f = sm_declare(m, o, &diag);
+
+	if (diag.error) {
+		fprintf(stderr, "shmtop_writer: %s: %s\n", o->name, diag.message);
+		exit(1);
+	}
+	return f;
+}
+
+static void declare_all(void)
+{
+	static const char *const states[] = { "down", "up" };
+	struct sm_family_options o = { .kind = SM_COUNTER, .name = "commands_total",
+				       .help = "Commands.", .labels = { "command" } };
+
+	commands = declare(&o);
+	o.name = "more_total";
+	o.labels[0] = "number";
+	o.cap = 20000;
+	more = declare(&o);
+	o = (struct sm_family_options){ .kind = SM_GAUGE, .name = "queue_length" };
+	queue = sm_gauge(declare(&o), SM_NO_LABELS);
+	o = (struct sm_family_options){ .kind = SM_GAUGE, .name = "open_files",
+					.mode = SM_MODE_ALL };
+	files = sm_gauge(declare(&o), SM_NO_LABELS);
+	o = (struct sm_family_options){ .kind = SM_STATESET, .name = "connection_state",
+					.states = states, .nstates = 2 };
+	state = sm_stateset(declare(&o), SM_NO_LABELS);
+	o = (struct sm_family_options){ .kind = SM_HISTOGRAM, .name = "command_duration_seconds",
+					.unit = SM_SECONDS };
+	duration = sm_histogram(declare(&o), SM_NO_LABELS);
+}
+
+static void count(unsigned long n, const char *hex)
+{
+	struct sm_str value;
+	char label[512];
+	size_t len = strlen(hex) / 2, i;
+	char digits[3] = "";
+
+	for (i = 0; i < len && i < sizeof(label); i++) {
+		memcpy(digits, hex + 2 * i, 2);
+		label[i] = (char)strtoul(digits, NULL, 16);
+	}
+	value = (struct sm_str){ label, i };
+	sm_counter_add(sm_counter(commands, &value, 1), n);
+}
+
+static void fill(unsigned long n)
+{
+	char number[24];
+	unsigned long i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(number, sizeof(number), "%lu", i);
+		sm_counter_add(sm_counter(more, SM_LABELS(number)), i + 1);
+	}
+}
+
+/* 0 to end. */
+static int obey(const char *line)
+{
+	char what[16] = "", hex[1025] = "";
+	double x = 0;
+	unsigned long n = 0;
+
+	if (sscanf(line, "%15s %lf", what, &x) < 1)
+		return 1;
+	n = (unsigned long)x;
+	if (!strcmp(what, "count") && sscanf(line, "%*s %lu %1024s", &n, hex) == 2)
+		count(n, hex);
+	else if (!strcmp(what, "gauge"))
+		sm_gauge_set(queue, x);
+	else if (!strcmp(what, "all"))
+		sm_gauge_set(files, x);
+	else if (!strcmp(what, "state"))
+		sm_stateset_set(state, (unsigned)n);
+	else if (!strcmp(what, "observe") && sscanf(line, "%*s %*s %lu", &n) == 1)
+		for (; n; n--)
+			sm_histogram_observe(duration, x);
+	else if (!strcmp(what, "fill"))
+		fill(n);
+	else if (!strcmp(what, "beat"))
+		sm_heartbeat(m);
+	else if (!strcmp(what, "close"))
+		return 0;
+	else
+		fprintf(stderr, "shmtop_writer: what is \"%s\"?\n", line);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct sm_options o = { .max_writers = 16, .max_series = 16384, .max_cells = 1 << 16 };
+	struct sm_diag diag;
+	char line[2048];
+
+	if (argc != 3)
+		return 2;
+	o.segment = argv[1];
+	o.writer = argv[2];
+	o.app_version = "2.14.0";
+	o.flags = SM_OPEN_NO_ENVIRONMENT;
+	m = sm_open(&o, &diag);
+	if (diag.error) {
+		fprintf(stderr, "shmtop_writer: %s\n", diag.message);
+		return 1;
+	}
+	declare_all();
+	do {
+		printf("ok\n");
+		fflush(stdout);
+	} while (fgets(line, sizeof(line), stdin) && obey(line));
+	sm_close(m);
+	return 0;
+}
