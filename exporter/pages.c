@@ -54,7 +54,7 @@ static void log_change(struct pages_state *s, const struct source_status *status
 
 static void read_source(struct pages_state *s, struct source_reading *ret_reading)
 {
-	source_read(s->source, ret_reading);
+	source_read(s->source, 0, ret_reading);
 	log_change(s, &ret_reading->status);
 }
 

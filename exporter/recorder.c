@@ -171,7 +171,7 @@ static void tick(struct recorder *r)
 
 	if (!have_store(r))
 		return;
-	source_read(r->source, &reading);
+	source_read(r->source, SM_SNAPSHOT_WRITERS, &reading);
 	if (reading.n == 0) {
 		report_success(r, 0);
 		return;

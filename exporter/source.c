@@ -160,7 +160,7 @@ static void fill_status(const struct source *s, size_t n, struct source_status *
 	snprintf(ret_status->path, sizeof(ret_status->path), "%s", s->path);
 }
 
-void source_read(struct source *s, struct source_reading *ret_reading)
+void source_read(struct source *s, unsigned flags, struct source_reading *ret_reading)
 {
 	struct source_reading reading = { .n = 0 };
 	struct sm_diag diag = { 0 };
@@ -168,9 +168,10 @@ void source_read(struct source *s, struct source_reading *ret_reading)
 	int rc;
 
 	look(s);
+	if (s->nfiles > 1)
+		flags |= SM_SNAPSHOT_WRITERS;
 	for (i = 0; i < s->nfiles;) {
-		rc = sm_snapshot_take(s->files[i], SM_SNAPSHOT_WRITERS,
-			&reading.snapshot[reading.n], &diag);
+		rc = sm_snapshot_take(s->files[i], flags, &reading.snapshot[reading.n], &diag);
 		if (rc == 0) {
 			reading.n++;
 			i++;

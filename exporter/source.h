@@ -10,7 +10,7 @@
  *	struct source *s;
  *	struct source_reading reading;
  *	source_create("default", &s);
- *	source_read(s, &reading);		// any state, also without a segment
+ *	source_read(s, 0, &reading);		// any state, also without a segment
  *	if (reading.n)
  *		view_init(&v, reading.snapshot, reading.n);
  *	source_release(&reading);
@@ -59,10 +59,14 @@ int source_create(const char *segment, struct source **ret_source);
 void source_free(struct source *s);
 const char *source_path(const struct source *s);
 
-/* source_read - attach, re-attach, drop what nobody writes to any more; then take a snapshot (with
- * per-writer values) of each file. A file that cannot be read has none; status says why if it is
- * the newest. */
-void source_read(struct source *s, struct source_reading *ret_reading);
+/*
+ * source_read - attach, re-attach, drop what nobody writes to any more; then take a snapshot of
+ * each file. A file that cannot be read has none; status says why if it is the newest.
+ *
+ * flags  of sm_snapshot_take(). With several files the snapshots have per-writer values in any
+ *        case, since view.h needs them to combine gauges.
+ */
+void source_read(struct source *s, unsigned flags, struct source_reading *ret_reading);
 void source_release(struct source_reading *reading);
 
 #endif /* EXPORTER_SOURCE_H */

@@ -382,10 +382,11 @@ SM_API int sm_remove(struct sm_family *f, const struct sm_str *values, size_t n,
 
 /*
  * The inline path. A handle's `where` is (byte offset of the cell in a lane << 32 | row entry). A
- * thread's row of lane pointers is found through one thread-local word per source file; the row
- * lies in memory that a forked child sees as zeros, so that a child never writes to its parent's
- * lanes. A NULL lane sends the update to the library. Nothing of this is an interface: use the
- * functions.
+ * thread's row of lanes is found through one thread-local word per source file; the row lies in
+ * memory that a forked child sees as zeros, so that a child never writes to its parent's lanes. An
+ * entry is minus the lane's address: one subtraction both finds the cell and tells whether there is
+ * a lane, for offset - (-address) borrows and offset - 0 does not. No lane sends the update to the
+ * library. Nothing of this is an interface: use the functions.
  */
 #if defined(__GLIBC__) || !defined(__linux__)
 #define SM_TLS_ __thread __attribute__((tls_model("initial-exec")))
@@ -394,11 +395,11 @@ SM_API int sm_remove(struct sm_family *f, const struct sm_str *values, size_t n,
 #endif
 
 #define SM_ROW_ENTRIES_ 64
-static char *const sm_no_row_[SM_ROW_ENTRIES_] __attribute__((unused)) = { NULL };
-static SM_TLS_ char *const *sm_row_ __attribute__((unused)) = sm_no_row_;
+static const uintptr_t sm_no_row_[SM_ROW_ENTRIES_] __attribute__((unused)) = { 0 };
+static SM_TLS_ const uintptr_t *sm_row_ __attribute__((unused)) = sm_no_row_;
 
 /* The calling thread's row. Called on the slow paths only. */
-SM_API char *const *sm_row_here_(void);
+SM_API const uintptr_t *sm_row_here_(void);
 
 SM_API void sm_counter_add_slow_(struct sm_counter *c, uint64_t n);
 SM_API void sm_gauge_set_slow_(struct sm_gauge *g, double v);
@@ -416,17 +417,32 @@ static inline __attribute__((noinline, cold)) void sm_row_fetch_(void)
 }
 #pragma GCC diagnostic pop
 
-static inline char *sm_lane_(sm_where_ where)
+#define SM_LIKELY_(x) __builtin_expect(!!(x), 1)
+
+/* The address of a handle's cell, or of the first of its cells. False: the thread has no lane. */
+static inline int sm_find_(sm_where_ where, uintptr_t *ret_cell)
 {
-	return (char *)__atomic_load_n((const uintptr_t *)&sm_row_[(uint8_t)where], __ATOMIC_RELAXED);
+	uintptr_t entry = __atomic_load_n(&sm_row_[(uint8_t)where], __ATOMIC_RELAXED);
+	uintptr_t cell = (uintptr_t)(where >> 32);
+	int borrows;
+
+#if defined(__x86_64__) && defined(__GCC_ASM_FLAG_OUTPUTS__) && !defined(__clang__)
+	/* gcc 12 finds the one instruction in the C below, too, but forgets what is likely. */
+	__asm__("subq %2, %0" : "+r"(cell), "=@ccc"(borrows) : "r"(entry));
+#else
+	borrows = cell < entry;
+	cell -= entry;
+#endif
+	*ret_cell = cell;
+	return SM_LIKELY_(borrows);
 }
 
 /* The cell at an address held in one register: for such addresses processors forward a store to the
  * next load of the same cell at no cost (measured: 0.4 instead of 1.9 ns an add). Not for buckets,
  * where the next store goes elsewhere: a wrong guess costs more (9 instead of 3 ns). */
-static inline uint64_t *sm_cell_(char *lane, sm_where_ where)
+static inline uint64_t *sm_cell_(uintptr_t address)
 {
-	uint64_t *cell = (uint64_t *)(void *)(lane + (where >> 32));
+	uint64_t *cell = (uint64_t *)address;
 
 	__asm__("" : "+r"(cell));
 	return cell;
@@ -446,8 +462,6 @@ static inline void sm_cell_add_(uint64_t *cell, uint64_t n)
 #endif
 }
 
-#define SM_LIKELY_(x) __builtin_expect(!!(x), 1)
-
 /*
  * sm_counter_add - add n to a counter: whole units, or units of 10^-decimals if the family was
  * declared SM_NUMBER_FIXED. Wraps at 2^64. Cannot fail. On a family declared SM_NUMBER_DOUBLE it is
@@ -456,11 +470,10 @@ static inline void sm_cell_add_(uint64_t *cell, uint64_t n)
  */
 static inline void sm_counter_add(struct sm_counter *c, uint64_t n)
 {
-	sm_where_ where = __atomic_load_n(&c->where, __ATOMIC_RELAXED);
-	char *lane = sm_lane_(where);
+	uintptr_t cell;
 
-	if (SM_LIKELY_(lane != NULL)) {
-		sm_cell_add_(sm_cell_(lane, where), n);
+	if (SM_LIKELY_(sm_find_(__atomic_load_n(&c->where, __ATOMIC_RELAXED), &cell))) {
+		sm_cell_add_(sm_cell_(cell), n);
 	} else {
 		sm_row_fetch_();
 		sm_counter_add_slow_(c, n);
@@ -487,13 +500,12 @@ SM_API void sm_counter_add_double(struct sm_counter *c, double v);
  */
 static inline void sm_gauge_set(struct sm_gauge *g, double v)
 {
-	sm_where_ where = __atomic_load_n(&g->where, __ATOMIC_RELAXED);
-	char *lane = sm_lane_(where);
+	uintptr_t cell;
 	uint64_t bits;
 
-	if (SM_LIKELY_(lane != NULL)) {
+	if (SM_LIKELY_(sm_find_(__atomic_load_n(&g->where, __ATOMIC_RELAXED), &cell))) {
 		memcpy(&bits, &v, sizeof(bits));
-		__atomic_store_n(sm_cell_(lane, where), bits ^ UINT64_C(0x7ff4d5e7a11e57ed),
+		__atomic_store_n(sm_cell_(cell), bits ^ UINT64_C(0x7ff4d5e7a11e57ed),
 				 __ATOMIC_RELAXED);
 	} else {
 		sm_row_fetch_();
@@ -511,11 +523,10 @@ SM_API void sm_gauge_unset(struct sm_gauge *g);
 /* sm_updown_add - add n, which may be negative. Thread: safe. Signal: safe. */
 static inline void sm_updown_add(struct sm_updown *u, int64_t n)
 {
-	sm_where_ where = __atomic_load_n(&u->where, __ATOMIC_RELAXED);
-	char *lane = sm_lane_(where);
+	uintptr_t cell;
 
-	if (SM_LIKELY_(lane != NULL)) {
-		sm_cell_add_(sm_cell_(lane, where), (uint64_t)n);
+	if (SM_LIKELY_(sm_find_(__atomic_load_n(&u->where, __ATOMIC_RELAXED), &cell))) {
+		sm_cell_add_(sm_cell_(cell), (uint64_t)n);
 	} else {
 		sm_row_fetch_();
 		sm_updown_add_slow_(u, n);
@@ -526,23 +537,36 @@ static inline void sm_updown_add(struct sm_updown *u, int64_t n)
 SM_API void sm_stateset_set(struct sm_stateset *s, unsigned state);
 
 /*
- * A histogram's index. Values are cut into cells by exponent and up to 5 mantissa bits; a guide
- * table gives the first bound that can hold a value of that cell, and `compares` comparisons
- * find the right one (Chen and Asau's guide table method, 1974). Private.
+ * A histogram's index: guide tables (Chen and Asau, 1974). Private; see buckets.c.
+ *
+ * Values are cut into cells by exponent and a few mantissa bits. guide[] has the number of bounds
+ * below each cell; two comparisons, and `extra` more if bounds lie close, find the right one.
+ *
+ * Durations have cells by their highest bit and SM_NS_BITS_ below it, once SM_NS_BASE_ is added for
+ * the sake of small ones. A cell has two words. The first is (bounds below the cell << 52) +
+ * (2^52 - 1 - its first bound): adding a duration to it carries into the upper part just when the
+ * duration is above the bound. The second likewise has the cell's second bound.
  */
+#define SM_NS_BITS_ 4
+#define SM_NS_BASE_ (1u << 8)
+#define SM_NS_LIMIT_ (UINT64_C(1) << 52)	/* 52 days */
+#define SM_NS_CELLS_ 864			/* enough for 2^52 + 256 */
+
 struct sm_buckets_ {
 	uint64_t limit_bits;	/* values whose bits are at or above go the slow way: negative, NaN, huge */
+	uint64_t limit_ns;	/* the same for durations; 0 if they are not in seconds */
 	int64_t key_min;	/* of the first guide cell */
-	int64_t key_max;	/* number of the last guide cell, counted from key_min */
-	uint32_t shift;		/* 52 - mantissa bits */
-	uint32_t compares;	/* at least 1 */
-	uint32_t nbounds;	/* finite bounds; bounds[nbounds] is +Inf */
-	uint32_t sum;		/* cell of the sum, counted from the first bucket */
-	sm_where_ sum_where;	/* the same, to be added to `where` */
+	uint8_t shift;		/* 52 - mantissa bits */
+	uint8_t reserved0;
+	uint16_t extra;		/* comparisons beyond two, for values */
+	uint16_t extra_ns;	/* and for durations */
+	uint16_t sum;		/* cell of the sum, counted from the first bucket */
 	double scale;		/* units of the sum in 1 */
-	const double *bounds;
-	const uint64_t *bounds_ns;	/* largest whole ns that is <= each bound, for timers */
+	const double *bounds;	/* finite ones, then +Inf twice */
 	const uint16_t *guide;
+	const uint64_t *guide_ns;	/* first words, then second words */
+	const uint64_t *bounds_ns;	/* largest whole ns that is <= each bound; NULL if not in seconds */
+	uint32_t nbounds;	/* finite ones */
 };
 
 struct sm_histogram {
@@ -550,13 +574,49 @@ struct sm_histogram {
 	const struct sm_buckets_ *buckets;
 };
 
-static inline uint32_t sm_guide_(const struct sm_buckets_ *b, uint64_t bits)
-{
-	int64_t key = (int64_t)(bits >> b->shift) - b->key_min;
+typedef uint64_t sm_bits_ __attribute__((may_alias));
 
-	key = key < 0 ? 0 : key;
-	key = key > b->key_max ? b->key_max : key;
-	return b->guide[key];
+/* Bucket of a value that is not negative, by its bits: those ascend with the value. */
+static inline size_t sm_bucket_(const struct sm_buckets_ *b, uint64_t bits)
+{
+	const sm_bits_ *bounds = (const sm_bits_ *)(const void *)b->bounds;
+	int64_t key = (int64_t)(bits >> b->shift) - b->key_min;
+	size_t below = b->guide[key < 0 ? 0 : key];
+	size_t i = below + (bits > bounds[below]) + (bits > bounds[below + 1]);
+	unsigned more;
+
+	for (more = b->extra; more; more--)
+		i += bits > bounds[i];
+	return i;
+}
+
+/* Number of the highest bit that is set in x, which is not 0. */
+static inline unsigned sm_high_bit_(uint64_t x)
+{
+#if defined(__x86_64__)
+	uint64_t n;
+
+	/* The instruction reads its output, too, which the compiler does not know: give it x there, or
+	 * it waits for whatever was in that register (1.6 ns). */
+	__asm__("bsrq %1, %0" : "=r"(n) : "r"(x), "0"(x) : "cc");
+	return (unsigned)n;
+#else
+	return 63u - (unsigned)__builtin_clzll(x);
+#endif
+}
+
+/* Bucket of a duration below SM_NS_LIMIT_. */
+static inline size_t sm_bucket_ns_(const struct sm_buckets_ *b, uint64_t ns)
+{
+	uint64_t from_base = ns + SM_NS_BASE_;
+	unsigned high = sm_high_bit_(from_base), more;
+	size_t cell = ((size_t)high << SM_NS_BITS_) + (size_t)(from_base << SM_NS_BITS_ >> high);
+	size_t i = (size_t)((b->guide_ns[cell] + ns) >> 52) +
+		   (size_t)((b->guide_ns[cell + SM_NS_CELLS_] + ns) >> 52);
+
+	for (more = b->extra_ns; more; more--)
+		i += ns > b->bounds_ns[i];
+	return i;
 }
 
 /*
@@ -570,19 +630,15 @@ static inline uint32_t sm_guide_(const struct sm_buckets_ *b, uint64_t bits)
 static inline void sm_histogram_observe(struct sm_histogram *h, double v)
 {
 	const struct sm_buckets_ *b = h->buckets;
-	sm_where_ where = __atomic_load_n(&h->where, __ATOMIC_RELAXED);
-	char *lane = sm_lane_(where);
+	uintptr_t cells;
 	uint64_t bits;
-	uint32_t i, more;
 
 	memcpy(&bits, &v, sizeof(bits));
-	if (SM_LIKELY_(lane != NULL && bits < b->limit_bits)) {
-		i = sm_guide_(b, bits);
-		i += v > b->bounds[i];
-		for (more = b->compares; --more;)
-			i += v > b->bounds[i];
-		sm_cell_add_(&((uint64_t *)(void *)(lane + (where >> 32)))[i], 1);
-		sm_cell_add_(sm_cell_(lane, where + b->sum_where), (uint64_t)(int64_t)(v * b->scale + 0.5));
+	if (SM_LIKELY_(sm_find_(__atomic_load_n(&h->where, __ATOMIC_RELAXED), &cells) &&
+		       bits < b->limit_bits)) {
+		sm_cell_add_((uint64_t *)cells + sm_bucket_(b, bits), 1);
+		sm_cell_add_(sm_cell_(cells + b->sum * sizeof(uint64_t)),
+			     (uint64_t)(int64_t)(v * b->scale + 0.5));
 	} else {
 		sm_row_fetch_();
 		sm_histogram_observe_slow_(h, v);
@@ -597,22 +653,12 @@ static inline void sm_histogram_observe(struct sm_histogram *h, double v)
 static inline void sm_histogram_observe_ns(struct sm_histogram *h, uint64_t ns)
 {
 	const struct sm_buckets_ *b = h->buckets;
-	sm_where_ where = __atomic_load_n(&h->where, __ATOMIC_RELAXED);
-	char *lane = sm_lane_(where);
-	uint64_t bits;
-	uint32_t i, more;
-	double low;
+	uintptr_t cells;
 
-	if (SM_LIKELY_(lane != NULL && ns < (UINT64_C(1) << 62) && b->bounds_ns != NULL)) {
-		/* A little below ns / 1e9, so that the guide never starts too far right. */
-		low = (double)(int64_t)ns * 0.99999999999999e-9;
-		memcpy(&bits, &low, sizeof(bits));
-		i = sm_guide_(b, bits);
-		i += ns > b->bounds_ns[i];
-		for (more = b->compares; more; more--)
-			i += ns > b->bounds_ns[i];
-		sm_cell_add_(&((uint64_t *)(void *)(lane + (where >> 32)))[i], 1);
-		sm_cell_add_(sm_cell_(lane, where + b->sum_where), ns);
+	if (SM_LIKELY_(sm_find_(__atomic_load_n(&h->where, __ATOMIC_RELAXED), &cells) &&
+		       ns < b->limit_ns)) {
+		sm_cell_add_((uint64_t *)cells + sm_bucket_ns_(b, ns), 1);
+		sm_cell_add_(sm_cell_(cells + b->sum * sizeof(uint64_t)), ns);
 	} else {
 		sm_row_fetch_();
 		sm_histogram_observe_ns_slow_(h, ns);
@@ -726,12 +772,16 @@ SM_API uint64_t sm_timer_measure(struct sm_timer *t, int from, int to, struct sm
 
 struct sm_scope_ {
 	struct sm_histogram *histogram;
-	uint64_t start_ns;
+	uint64_t start;
 };
+
+/* The clock as it is read, and ns since a reading: one conversion instead of two. */
+SM_API uint64_t sm_clock_(void);
+SM_API uint64_t sm_clock_since_(uint64_t reading);
 
 static inline void sm_scope_end_(struct sm_scope_ *s)
 {
-	sm_histogram_observe_ns(s->histogram, sm_since_ns_(s->start_ns));
+	sm_histogram_observe_ns(s->histogram, sm_clock_since_(s->start));
 }
 
 /* SM_TIME_SCOPE(h); times from here to the end of the block, however it is left. */
@@ -739,7 +789,7 @@ static inline void sm_scope_end_(struct sm_scope_ *s)
 #define SM_SCOPE_(h, line) SM_SCOPE2_(h, line)
 #define SM_SCOPE2_(h, line) \
 	struct sm_scope_ sm_scope_##line __attribute__((cleanup(sm_scope_end_), unused)) = \
-		{ (h), sm_now_ns() }
+		{ (h), sm_clock_() }
 
 /* ---- flows -------------------------------------------------------------------------------- */
 
@@ -856,12 +906,15 @@ struct sm_lane_view {
 	uint64_t *lane;		/* the calling thread's own */
 	uint64_t *shared;	/* the writer's shared lane */
 	size_t cells;		/* of each; only cells of resolved handles have memory */
-	const uint32_t *current;	/* the word; there as long as the process */
-	uint32_t generation;	/* what it held before this view was made: good as long as they are equal */
+	uint32_t generation;	/* the word's value that these belong to; never 0 */
 };
 
+/* sm_generation - the word. There as long as the process, even before sm_open(), so that a language can take
+ * its address for a constant. NULL: no memory, or the kernel is too old. Thread: safe. Signal: unsafe. */
+SM_API const uint32_t *sm_generation(void);
+
 /*
- * sm_lane_view - the calling thread's lanes, good until that thread ends or *current is not `generation` any
+ * sm_lane_view - the calling thread's lanes, good until that thread ends or the word is not `generation` any
  * more. 0; -EAGAIN if every lane is taken (use the functions, ask again after a heartbeat or two); -errno
  * if m does not count.
  * Thread: the view is the calling thread's. Signal: unsafe.
@@ -870,8 +923,9 @@ SM_API int sm_lane_view(struct sm *m, struct sm_lane_view *ret_view);
 
 /*
  * The index of a handle's cell in the lane (counters, up-down gauges, histograms: the first bucket) or in
- * the shared lane (gauges: store the double's bits XOR 0x7ff4d5e7a11e57ed). -1 for a null handle and for
- * mostrecent gauges. A counter's cell holds what its family's sm_number says.
+ * the shared lane (gauges: store the double's bits XOR 0x7ff4d5e7a11e57ed). A counter's cell holds what its
+ * family's sm_number says. -1: a null handle, for the time being: updates go nowhere. -2: only the functions
+ * can update it (mostrecent gauges; a series for which a new file had no room).
  */
 SM_API int64_t sm_counter_cell(const struct sm_counter *c);
 SM_API int64_t sm_gauge_cell(const struct sm_gauge *g);

@@ -4,24 +4,23 @@
  *
  * The bits of a non-negative double, read as an integer, ascend with its value. Their upper part,
  * exponent and a few mantissa bits, is the key of a guide cell; guide[cell] counts the bounds
- * below the cell's lowest value. What is left are the bounds inside the cell, at most `compares`.
+ * below the cell's lowest value. What is left are the bounds inside the cell: with two of them
+ * the index is the guide's number and two comparisons, made side by side; each further one is a
+ * comparison after those.
  *
- *      key_min                                            key_min + key_max
- *      | cell 0: all below |  one cell per key  ...  | last cell: all above |
+ *      key_min
+ *      | cell 0: all below |  one cell per key  ...  to the largest value that is accepted |
  *
- * Cell 0 ends before the smallest positive bound, so at most a bound of 0 is inside it. The last
- * cell begins with the one of the largest bound.
+ * Cell 0 ends before the smallest positive bound, so at most a bound of 0 is inside it.
  *
- * The number of mantissa bits is the smallest that gives the fewest comparisons: tables stay as
- * small as they can (26 bytes for the default bounds in seconds), for the sake of the cache.
- * Bounds may lie as near to each other as they like; then there are more comparisons.
+ * The number of mantissa bits is the smallest that leaves two bounds to a cell, or the fewest
+ * beyond: tables stay as small as they can, for the sake of the cache.
  *
- * Durations. The inline path enters the guide a little below ns / 1e9 (by 10^-14 of it), since
- * the product with 1e-9 is not exact, and then compares integers, one time more. Let `low` be
- * what it enters with and v = ns / 1e9 rounded; low < v always. If both are in one cell,
- * `compares` would do. Else v lies at most 1.1 * 10^-14 of itself above the start of its cell,
- * and what has to be compared are the bounds of low's cell and those of v's that are below v:
- * near_start() counts them when compares is set.
+ * Durations in whole ns have a guide of their own, whose cells are cut by the integer's leading
+ * bits. There the guide and the comparisons are one addition, see struct sm_buckets_: a timer that
+ * reads the clock right after is not slowed down by the work but by how long one step waits for the
+ * one before, since reading the time-stamp counter waits for all (measured: 6 ns shorter than by
+ * the doubles). What decides is bounds_ns, made so that ns falls as the quotient ns / 1e9 does.
  */
 #include <errno.h>
 #include <math.h>
@@ -33,17 +32,27 @@
 #define GUIDE_MAX 16384		/* cells */
 #define MANTISSA_BITS 52
 #define GUIDE_MANTISSA_MAX 5	/* bits */
+#define COMPARES 2		/* made in any case */
+#define NS_FIRST_CELL ((8u + 1) << SM_NS_BITS_)
+#define NS_PART (SM_NS_LIMIT_ - 1)	/* of a word of guide_ns: the rest is a number of bounds */
 
-static const double null_bounds[1] = { INFINITY };
-static const uint64_t null_bounds_ns[1] = { UINT64_MAX };
+/* What the plans of both guides need. */
+struct outline {
+	const double *bounds;
+	const uint64_t *bounds_ns;
+	uint32_t n;
+	uint32_t positive;	/* number of the first bound > 0 */
+	uint32_t cells;		/* of the guide for values */
+};
+
+static const double null_bounds[COMPARES] = { INFINITY, INFINITY };
 static const uint16_t null_guide[1] = { 0 };
 
+/* Both limits are 0: every value takes the slow path. */
 const struct sm_buckets_ sm_null_buckets = {
-	.shift = MANTISSA_BITS,
-	.compares = 1,
+	.shift = MANTISSA_BITS + 11,
 	.scale = 1,
 	.bounds = null_bounds,
-	.bounds_ns = null_bounds_ns,
 	.guide = null_guide,
 };
 
@@ -52,92 +61,135 @@ static int64_t key_of(double v, unsigned shift)
 	return (int64_t)(double_bits(v) >> shift);
 }
 
-static double start_of(int64_t key, unsigned shift)
-{
-	return bits_double((uint64_t)key << shift);
-}
-
-/* Of the bounds from `i` to `end`, all in the cell `key`: how many are within 10^-13 of its
- * start? */
-static uint32_t near_start(const double *bounds, uint32_t i, uint32_t end, int64_t key,
-			   unsigned shift)
-{
-	double start = start_of(key, shift);
-	uint32_t n = 0;
-
-	while (i + n < end && bounds[i + n] - start <= start * 1e-13)
-		n++;
-	return n;
-}
-
-/*
- * Set shift, key_min, key_max and compares of b for this many mantissa bits. positive is the
- * number of the first bound > 0; there is one.
- */
-static void plan(struct sm_buckets_ *b, const double *bounds, uint32_t positive, unsigned mantissa)
+/* Most bounds in one cell, with this many mantissa bits. */
+static uint32_t fullest_cell(const struct outline *o, unsigned mantissa)
 {
 	unsigned shift = MANTISSA_BITS - mantissa;
-	uint32_t n = b->nbounds, i, end, count, near, before = 1, most = 1;
-	uint32_t zeros = positive && bounds[positive - 1] == 0;
-	int64_t key, last_key;
+	uint32_t i, end, count, most = 0;
+	int64_t key;
 
-	b->shift = shift;
-	b->key_min = last_key = key_of(bounds[positive], shift) - 1;
-	b->key_max = key_of(bounds[n - 1], shift) - b->key_min;
-	for (i = positive; i < n; i = end) {
-		key = key_of(bounds[i], shift);
-		for (end = i; end < n && key_of(bounds[end], shift) == key; )
+	for (i = o->positive; i < o->n; i = end) {
+		key = key_of(o->bounds[i], shift);
+		for (end = i; end < o->n && key_of(o->bounds[end], shift) == key; )
 			end++;
 		/* 0 has the key of the least numbers. */
-		count = end - i + (key == 0 ? zeros : 0);
-		/* A duration may enter one cell too early and has one comparison more. */
-		near = near_start(bounds, i, end, key, shift);
-		if (key == last_key + 1 && before + near > most + 1)
-			most = before + near - 1;
+		count = end - i + (key == 0 && i && o->bounds[i - 1] == 0);
 		if (count > most)
 			most = count;
-		before = count;
-		last_key = key;
 	}
-	b->compares = most;
+	return most;
 }
 
-static void plan_best(struct sm_buckets_ *b, const double *bounds)
+static void plan_guide(struct sm_buckets_ *b, struct outline *o)
 {
-	struct sm_buckets_ best, try = *b;
-	uint32_t positive = 0;
+	double limit = UNITS_LIMIT / b->scale;
+	uint32_t most, best = UINT32_MAX;
 	unsigned mantissa;
+	int64_t min, cells;
 
-	while (positive < b->nbounds && !(bounds[positive] > 0))
-		positive++;
-	if (positive == b->nbounds) {
-		/* One cell; of the bounds that are not positive at most 0 is in it. */
-		b->shift = MANTISSA_BITS;
-		b->compares = 1;
-		return;
+	for (mantissa = 0; mantissa <= GUIDE_MANTISSA_MAX; mantissa++) {
+		min = key_of(o->bounds[o->positive], MANTISSA_BITS - mantissa) - 1;
+		/* The limit's own cell, too: a quotient may be rounded up to it. */
+		cells = key_of(limit, MANTISSA_BITS - mantissa) - min + 1;
+		most = fullest_cell(o, mantissa);
+		if (most < COMPARES)
+			most = COMPARES;
+		if (most >= best || (mantissa && cells > GUIDE_MAX))
+			continue;
+		best = most;
+		b->shift = (uint8_t)(MANTISSA_BITS - mantissa);
+		b->key_min = min;
+		b->extra = (uint16_t)(most - COMPARES);
+		o->cells = cells > 1 ? (uint32_t)cells : 1;
 	}
-	plan(&try, bounds, positive, 0);
-	best = try;
-	for (mantissa = 1; mantissa <= GUIDE_MANTISSA_MAX; mantissa++) {
-		plan(&try, bounds, positive, mantissa);
-		if (try.key_max < GUIDE_MAX && try.compares < best.compares)
-			best = try;
-	}
-	*b = best;
 }
 
-static void fill_guide(const struct sm_buckets_ *b, const double *bounds, uint16_t *guide)
+static void fill_guide(const struct sm_buckets_ *b, const struct outline *o, uint16_t *guide)
 {
-	uint32_t below = 0;
-	int64_t cell;
+	uint32_t below = 0, cell;
 	double start;
 
-	for (cell = 0; cell <= b->key_max; cell++) {
-		start = cell ? start_of(b->key_min + cell, b->shift) : 0;
-		while (below < b->nbounds && bounds[below] < start)
+	for (cell = 0; cell < o->cells; cell++) {
+		start = cell ? bits_double((uint64_t)(b->key_min + cell) << b->shift) : 0;
+		while (below < o->n && o->bounds[below] < start)
 			below++;
 		guide[cell] = (uint16_t)below;
 	}
+}
+
+/* A duration below SM_NS_LIMIT_ added to this goes beyond 2^52 if it is above the bound. */
+static uint64_t carrying(const struct outline *o, uint32_t bound)
+{
+	if (bound >= o->n || o->bounds_ns[bound] > NS_PART)
+		return 0;
+	return NS_PART - o->bounds_ns[bound];
+}
+
+/* Fill both parts of the guide for durations; returns the most bounds in one cell. */
+static uint32_t fill_guide_ns(const struct outline *o, uint64_t *guide_ns)
+{
+	uint32_t below = 0, in_cell, most = 0, cell;
+	uint64_t start, end, width;
+	unsigned high;
+
+	_Static_assert(SM_NS_BASE_ == 1u << 8, "the cell of a duration of 0");
+	_Static_assert((52u + 1) << SM_NS_BITS_ < SM_NS_CELLS_, "the cell of the longest duration");
+	/* No duration is below a negative bound: those have no ns. */
+	while (below < o->n && o->bounds[below] < 0)
+		below++;
+	for (cell = NS_FIRST_CELL; cell < SM_NS_CELLS_; cell++) {
+		/* The upper part of its number is its highest bit + 1; the lower one follows that bit. */
+		high = (cell >> SM_NS_BITS_) - 1;
+		width = UINT64_C(1) << (high - SM_NS_BITS_);
+		start = (cell - (high << SM_NS_BITS_)) * width - SM_NS_BASE_;
+		end = start + width;
+		while (below < o->n && o->bounds_ns[below] < start)
+			below++;
+		for (in_cell = 0; below + in_cell < o->n && o->bounds_ns[below + in_cell] < end; )
+			in_cell++;
+		guide_ns[cell] = ((uint64_t)below << 52) + carrying(o, below);
+		guide_ns[cell + SM_NS_CELLS_] = carrying(o, below + 1);
+		if (in_cell > most)
+			most = in_cell;
+	}
+	return most;
+}
+
+/* The struct with all its tables behind it, filled in. */
+static struct buckets *create(const struct sm_buckets_ *pub, const struct outline *o)
+{
+	size_t ns_words = pub->limit_ns ? o->n + 1 + (size_t)2 * SM_NS_CELLS_ : 0;
+	size_t words = o->n + COMPARES + ns_words;
+	struct buckets *b = calloc(1, sizeof(*b) + words * sizeof(uint64_t) +
+					      o->cells * sizeof(uint16_t));
+	uint64_t *bounds_ns, *guide_ns;
+	uint32_t in_cell, i;
+	uint16_t *guide;
+	double *bounds;
+
+	if (!b)
+		return NULL;
+	b->pub = *pub;
+	b->cells = o->cells;
+	bounds = (double *)(void *)(b + 1);
+	memcpy(bounds, o->bounds, o->n * sizeof(*bounds));
+	for (i = 0; i < COMPARES; i++)
+		bounds[o->n + i] = INFINITY;
+	b->pub.bounds = bounds;
+	bounds_ns = (uint64_t *)(void *)(bounds + o->n + COMPARES);
+	if (pub->limit_ns) {
+		memcpy(bounds_ns, o->bounds_ns, o->n * sizeof(*bounds_ns));
+		bounds_ns[o->n] = UINT64_MAX;
+		guide_ns = bounds_ns + o->n + 1;
+		in_cell = fill_guide_ns(o, guide_ns);
+		b->pub.extra_ns = (uint16_t)(in_cell > COMPARES ? in_cell - COMPARES : 0);
+		b->pub.bounds_ns = bounds_ns;
+		b->pub.guide_ns = guide_ns;
+	}
+	guide = (uint16_t *)(void *)(bounds_ns + ns_words);
+	fill_guide(pub, o, guide);
+	b->pub.guide = guide;
+	return b;
 }
 
 int buckets_new(const struct family_def *def, struct buckets **ret)
@@ -145,44 +197,33 @@ int buckets_new(const struct family_def *def, struct buckets **ret)
 	bool plain = !(def->flags & (SM_FF_SIGNED | SM_FF_SUM_DOUBLE));
 	bool timed = plain && def->unit && !strcmp(def->unit, SM_SECONDS) && def->sum_decimals == 9;
 	bool grid = def->flags & SM_FF_FINE_GRID;
-	double united[SM_MAX_BUCKETS], *bounds;
+	double united[SM_MAX_BUCKETS];
+	uint64_t united_ns[SM_MAX_BUCKETS];
 	struct sm_buckets_ pub = { 0 };
-	struct buckets *b;
-	uint64_t *bounds_ns;
-	uint16_t *guide;
-	uint32_t n, i;
+	struct outline o = { .bounds = united, .bounds_ns = united_ns, .cells = 1 };
+	uint32_t i;
 
-	n = sm_bounds_unite(def->bounds, def->nbounds, grid, def->grid_lo, def->grid_hi, united,
-			    SM_MAX_BUCKETS - 1);
-	if (n == 0 && (def->nbounds || grid))
+	o.n = sm_bounds_unite(def->bounds, def->nbounds, grid, def->grid_lo, def->grid_hi, united,
+			      SM_MAX_BUCKETS - 1);
+	if (o.n == 0 && (def->nbounds || grid))
 		return -EINVAL;
-	pub.nbounds = n;
-	pub.sum = n + 1;
-	pub.sum_where = (sm_where_)pub.sum << 35;
+	for (i = 0; i < o.n; i++) {
+		united[i] += 0.0;	/* no -0: bits are compared */
+		united_ns[i] = sm_bound_ns(united[i]);
+	}
+	while (o.positive < o.n && !(united[o.positive] > 0))
+		o.positive++;
+	pub.nbounds = o.n;
+	pub.sum = (uint16_t)(o.n + 1);
 	pub.scale = power_of_ten(def->sum_decimals);
 	pub.limit_bits = plain ? double_bits(UNITS_LIMIT / pub.scale) : 0;
-	plan_best(&pub, united);
-
-	b = calloc(1, sizeof(*b) + 2 * (n + 1) * sizeof(uint64_t) +
-		   (size_t)(pub.key_max + 1) * sizeof(*guide));
-	if (!b)
-		return -ENOMEM;
-	bounds = (double *)(void *)(b + 1);
-	bounds_ns = (uint64_t *)(void *)(bounds + n + 1);
-	guide = (uint16_t *)(void *)(bounds_ns + n + 1);
-	for (i = 0; i < n; i++) {
-		bounds[i] = united[i];
-		bounds_ns[i] = sm_bound_ns(united[i]);
-	}
-	bounds[n] = INFINITY;
-	bounds_ns[n] = UINT64_MAX;
-	fill_guide(&pub, bounds, guide);
-	pub.bounds = bounds;
-	pub.bounds_ns = timed ? bounds_ns : NULL;
-	pub.guide = guide;
-	b->pub = pub;
-	*ret = b;
-	return 0;
+	pub.limit_ns = timed ? SM_NS_LIMIT_ : 0;
+	/* Of bounds that are not positive, 0 at most is to be found: one cell. */
+	pub.shift = MANTISSA_BITS + 11;
+	if (o.positive < o.n)
+		plan_guide(&pub, &o);
+	*ret = create(&pub, &o);
+	return *ret ? 0 : -ENOMEM;
 }
 
 void buckets_free(struct buckets *b)

@@ -30,6 +30,8 @@
 
 #define DELETED UINT32_MAX
 
+TEST_MUTABLE uint64_t catalog_cool_off_ns = SM_COOL_OFF_NS;
+
 /* ---- storage ------------------------------------------------------------------------------ */
 
 static int take_strings(const struct region *r, int fd, uint32_t bytes, uint32_t *ret_offset,
@@ -240,7 +242,7 @@ static bool unit_reusable(const struct region *r, int fd, uint32_t i, uint64_t n
 	const struct sm_series_rec *s = region_series(r, i);
 
 	return s->state == SM_REC_TOMB && now > s->removed_boot_ns &&
-	       now - s->removed_boot_ns >= SM_COOL_OFF_NS &&
+	       now - s->removed_boot_ns >= catalog_cool_off_ns &&
 	       slot_holding(r, fd, series_bit(r, i), UINT32_MAX) == UINT32_MAX;
 }
 

@@ -11,6 +11,14 @@
 
 #define NO_RECORD UINT32_MAX
 
+/* How long what was removed cools off: SM_COOL_OFF_NS. Tests set it. */
+#ifdef SM_TEST
+#define TEST_MUTABLE
+#else
+#define TEST_MUTABLE const
+#endif
+extern TEST_MUTABLE uint64_t catalog_cool_off_ns;
+
 /* Bit of a family or series in the hold maps. */
 static inline uint32_t family_bit(uint32_t record)
 {

@@ -104,72 +104,82 @@ static size_t add(char *ret, size_t size, size_t at, const char *text)
 	return at + (n > 0 ? (size_t)n : 0);
 }
 
-/* "histogram{command,status} unit seconds, bounds .005 .01 ..., no grid" */
-static void describe(char *ret, size_t size, uint32_t kind, unsigned mode, uint32_t flags, const char *unit,
-		     const char *const *labels, unsigned nlabels, const double *bounds, unsigned nbounds,
-		     unsigned decimals)
+static size_t add_list(char *ret, size_t size, size_t at, const char *const *texts, unsigned n, const char *first)
 {
-	char number[40];
-	size_t at = add(ret, size, 0, kind_name(kind));
 	unsigned i;
 
-	for (i = 0; i < nlabels; i++) {
-		at = add(ret, size, at, i ? "," : "{");
-		at = add(ret, size, at, labels[i]);
+	for (i = 0; i < n; i++) {
+		at = add(ret, size, at, i ? "," : first);
+		at = add(ret, size, at, texts[i]);
 	}
-	at = add(ret, size, at, nlabels ? "}" : "");
-	if (*unit) {
+	return at;
+}
+
+/* "histogram{command,status} in seconds, bounds 0.005 0.01 ..., no grid" */
+static void describe(const struct family_def *d, char *ret, size_t size)
+{
+	char number[40];
+	size_t at = add(ret, size, 0, kind_name((uint32_t)d->kind));
+	unsigned i;
+
+	at = add_list(ret, size, at, d->labels, d->nlabels, "{");
+	at = add(ret, size, at, d->nlabels ? "}" : "");
+	if (*d->unit) {
 		at = add(ret, size, at, " in ");
-		at = add(ret, size, at, unit);
+		at = add(ret, size, at, d->unit);
 	}
-	if (kind == SM_GAUGE) {
+	if (d->kind == SM_GAUGE) {
 		at = add(ret, size, at, ", mode ");
-		at = add(ret, size, at, mode_name(mode));
-		at = add(ret, size, at, flags & SM_FF_KEEP ? ", kept" : "");
+		at = add(ret, size, at, mode_name(d->mode));
+		at = add(ret, size, at, d->flags & SM_FF_KEEP ? ", kept" : "");
 	}
-	if (kind == SM_COUNTER) {
-		snprintf(number, sizeof(number), ", %u decimals", decimals);
+	if (d->kind == SM_COUNTER) {
+		snprintf(number, sizeof(number), ", %u decimals", d->decimals);
 		at = add(ret, size, at, number);
 	}
-	for (i = 0; i < nbounds; i++) {
-		snprintf(number, sizeof(number), "%s%.6g", i ? " " : ", bounds ", bounds[i]);
+	at = add_list(ret, size, at, d->states, d->nstates, ", states ");
+	if (d->kind == SM_HISTOGRAM) {
+		at = add(ret, size, at, d->flags & SM_FF_SIGNED ? ", signed" : "");
+		at = add(ret, size, at, d->flags & SM_FF_FINE_GRID ? ", fine grid" : ", no grid");
+	}
+	at = add(ret, size, at, d->flags & SM_FF_EXEMPLARS ? ", exemplars" : "");
+	for (i = 0; i < d->nbounds; i++) {
+		snprintf(number, sizeof(number), "%s%.6g", i ? " " : ", bounds ", d->bounds[i]);
 		at = add(ret, size, at, number);
 	}
-	if (kind == SM_HISTOGRAM)
-		at = add(ret, size, at, flags & SM_FF_FINE_GRID ? ", fine grid" : ", no grid");
-	(void)at;
 }
 
 static void describe_record(const struct region *r, const struct sm_family_rec *f, char *ret, size_t size)
 {
-	const char *labels[SM_MAX_LABELS], *unit;
 	const char *text = region_string(r, f->strings, f->text_len), *at = text, *end;
-	double bounds[SM_MAX_BOUNDS];
-	unsigned i, n = f->nlabels < SM_MAX_LABELS ? f->nlabels : SM_MAX_LABELS;
-	unsigned nb = f->nbounds < SM_MAX_BOUNDS ? f->nbounds : SM_MAX_BOUNDS;
+	struct family_def d = { .kind = (enum sm_kind)f->kind, .mode = (enum sm_gauge_mode)f->gauge_mode,
+				.flags = f->flags, .decimals = f->decimals };
+	unsigned i;
 
+	d.nlabels = f->nlabels < SM_MAX_LABELS ? f->nlabels : SM_MAX_LABELS;
+	d.nstates = f->nstates < SM_MAX_STATES ? f->nstates : SM_MAX_STATES;
+	d.nbounds = f->nbounds < SM_MAX_BOUNDS ? f->nbounds : SM_MAX_BOUNDS;
 	ret[0] = '\0';
-	if (!text || !region_string(r, f->bounds, nb * 8))
+	if (!text || !region_string(r, f->bounds, d.nbounds * 8))
 		return;
 	end = text + f->text_len;
 	next_text(&at, end);
 	next_text(&at, end);
-	unit = next_text(&at, end);
-	if (!unit)
+	d.unit = next_text(&at, end);
+	if (!d.unit)
 		return;
-	for (i = 0; i < n; i++)
-		if (!(labels[i] = next_text(&at, end)))
+	for (i = 0; i < d.nlabels; i++) {
+		d.labels[i] = next_text(&at, end);
+		if (!d.labels[i])
 			return;
-	memcpy(bounds, region_string(r, f->bounds, nb * 8), nb * 8);
-	describe(ret, size, f->kind, f->gauge_mode, f->flags, unit, labels, n, bounds, nb, f->decimals);
-}
-
-static void describe_both(const struct region *r, const struct sm_family_rec *f, const struct family_def *def,
-			  char *ret_theirs, char *ret_ours, size_t size)
-{
-	describe_record(r, f, ret_theirs, size);
-	describe(ret_ours, size, def->kind, def->mode, def->flags, def->unit, def->labels, def->nlabels, def->bounds,
-		 def->nbounds, def->decimals);
+	}
+	for (i = 0; i < d.nstates; i++) {
+		d.states[i] = next_text(&at, end);
+		if (!d.states[i])
+			return;
+	}
+	memcpy(d.bounds, region_string(r, f->bounds, d.nbounds * 8), d.nbounds * 8);
+	describe(&d, ret, size);
 }
 
 static uint32_t held_by(const struct region *r, int fd, uint32_t record, uint32_t except)
@@ -215,7 +225,7 @@ static int take_record(const struct region *r, int fd, uint32_t text_len, uint32
 		if (f->strings_bytes < text_len || f->bounds_bytes < bounds_len)
 			continue;
 		if (f->state == SM_REC_FREE ||
-		    (f->state == SM_REC_TOMB && now - f->removed_boot_ns >= SM_COOL_OFF_NS &&
+		    (f->state == SM_REC_TOMB && now - f->removed_boot_ns >= catalog_cool_off_ns &&
 		     slot_holding(r, fd, family_bit(i), UINT32_MAX) == UINT32_MAX)) {
 			*ret_record = i;
 			return 0;
@@ -336,7 +346,8 @@ int family_declare(const struct region *r, int fd, const struct family_def *def,
 	int rc = 0;
 
 	if (record != NO_RECORD && !same_family(r, region_family(r, record), def)) {
-		describe_both(r, region_family(r, record), def, theirs, ours, sizeof(ours));
+		describe_record(r, region_family(r, record), theirs, sizeof(theirs));
+		describe(def, ours, sizeof(ours));
 		/* The common writer (slot 0) holds nothing while it lives, so that two shell commands
 		 * of different opinions would replace each other's family at every update. */
 		if (!slot) {

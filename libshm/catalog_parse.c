@@ -3,9 +3,9 @@
  * catalog_parse.c - one record of a copied catalog to what readers work with, or why not. Used by
  * snapshots (catalog_read.c), which leave a bad record out, and by sm_check(), which names it.
  *
- * What is checked here is what everything later relies on: texts inside the string area and ended by
- * NUL at the exact length, UTF-8, names that cannot break an exposition, bounds that ascend, cells
- * inside their zone.
+ * What is checked here is what everything later relies on: texts inside the string area and ended
+ * by NUL at the exact length, UTF-8, names that cannot break an exposition, bounds that ascend,
+ * cells inside their zone.
  */
 #include "catalog_read.h"
 
@@ -63,8 +63,8 @@ static bool block_ok(uint32_t offset, uint32_t bytes, uint32_t used, uint32_t ar
 static bool label_ok(const char *label, size_t len, const char *family)
 {
 	return sm_catalog_name_ok(label, len, SM_LABEL_NAME_MAX) && strncmp(label, "__", 2) != 0 &&
-	       strcmp(label, "le") != 0 && strcmp(label, "quantile") != 0 && strcmp(label, "writer") != 0 &&
-	       strcmp(label, family) != 0;
+	       strcmp(label, "le") != 0 && strcmp(label, "quantile") != 0 &&
+	       strcmp(label, "writer") != 0 && strcmp(label, family) != 0;
 }
 
 static bool twice(const char *const *list, unsigned n)
@@ -91,7 +91,8 @@ static const char *parse_texts(const struct sm_family_rec *rec, const char *stri
 	f->name = next_text(&c, SM_NAME_MAX, &len);
 	if (!f->name || len != rec->name_len)
 		return "its name does not have the stated length";
-	if (!sm_catalog_name_ok(f->name, len, SM_NAME_MAX) || strncmp(f->name, OUR_PREFIX, strlen(OUR_PREFIX)) == 0)
+	if (!sm_catalog_name_ok(f->name, len, SM_NAME_MAX) ||
+	    strncmp(f->name, OUR_PREFIX, strlen(OUR_PREFIX)) == 0)
 		return "its name is not allowed";
 	f->help = next_text(&c, SM_HELP_MAX, &len);
 	if (!f->help || len != rec->help_len)
@@ -143,14 +144,15 @@ static const char *check_shape(const struct sm_family_rec *rec)
 
 /* Copy, check and unite the bounds. 0, -ENOMEM, or -EBADMSG with *ret_why. */
 static int parse_bounds(const struct sm_family_rec *rec, const char *strings, uint32_t n,
-			void *(*alloc)(void *ctx, size_t bytes), void *ctx, struct sm_family_info *f,
-			struct family_more *more, const char **ret_why)
+			void *(*alloc)(void *ctx, size_t bytes), void *ctx,
+			struct sm_family_info *f, struct family_more *more, const char **ret_why)
 {
 	double united[SM_MAX_BUCKETS], *bounds, *copy;
 	uint16_t *at;
 	unsigned i, j, count;
 
-	if (rec->nbounds && (rec->bounds % 8 || !block_ok(rec->bounds, rec->bounds_bytes, rec->nbounds * 8u, n))) {
+	if (rec->nbounds &&
+	    (rec->bounds % 8 || !block_ok(rec->bounds, rec->bounds_bytes, rec->nbounds * 8u, n))) {
 		*ret_why = "its bounds are outside the string area";
 		return -EBADMSG;
 	}
@@ -166,10 +168,11 @@ static int parse_bounds(const struct sm_family_rec *rec, const char *strings, ui
 			return -EBADMSG;
 		}
 	}
-	count = sm_bounds_unite(bounds, rec->nbounds, (rec->flags & SM_FF_FINE_GRID) != 0, rec->grid_lo,
-				rec->grid_hi, united, SM_MAX_BUCKETS - 1);
+	count = sm_bounds_unite(bounds, rec->nbounds, (rec->flags & SM_FF_FINE_GRID) != 0,
+				rec->grid_lo, rec->grid_hi, united, SM_MAX_BUCKETS - 1);
 	/* 0 is also what too long a union gives. */
-	if (count + 1 != rec->nbuckets || (!count && (rec->nbounds || (rec->flags & SM_FF_FINE_GRID)))) {
+	if (count + 1 != rec->nbuckets ||
+	    (!count && (rec->nbounds || (rec->flags & SM_FF_FINE_GRID)))) {
 		*ret_why = "its number of buckets does not follow from its bounds";
 		return -EBADMSG;
 	}
@@ -190,8 +193,8 @@ static int parse_bounds(const struct sm_family_rec *rec, const char *strings, ui
 	return 0;
 }
 
-static const char *const *copy_list(const char *const *list, unsigned n, void *(*alloc)(void *ctx, size_t bytes),
-				    void *ctx)
+static const char *const *copy_list(const char *const *list, unsigned n,
+				    void *(*alloc)(void *ctx, size_t bytes), void *ctx)
 {
 	const char **copy = alloc(ctx, n * sizeof(*copy));
 
@@ -201,8 +204,9 @@ static const char *const *copy_list(const char *const *list, unsigned n, void *(
 }
 
 int sm_catalog_parse_family(const struct sm_family_rec *rec, const char *strings, uint32_t n,
-			 void *(*alloc)(void *ctx, size_t bytes), void *ctx,
-			 struct sm_family_info *ret_family, struct family_more *ret_more, const char **ret_why)
+			    void *(*alloc)(void *ctx, size_t bytes), void *ctx,
+			    struct sm_family_info *ret_family, struct family_more *ret_more,
+			    const char **ret_why)
 {
 	const char *labels[SM_MAX_LABELS], *states[SM_MAX_STATES];
 	struct sm_family_info f;
@@ -220,7 +224,8 @@ int sm_catalog_parse_family(const struct sm_family_rec *rec, const char *strings
 	f.kind = (enum sm_kind)rec->kind;
 	f.nlabels = rec->nlabels;
 	f.mode = (enum sm_gauge_mode)rec->gauge_mode;
-	f.flags = rec->flags & (SM_FF_FINE_GRID | SM_FF_SUM_DOUBLE | SM_FF_KEEP | SM_FF_EXEMPLARS | SM_FF_SIGNED);
+	f.flags = rec->flags & (SM_FF_FINE_GRID | SM_FF_SUM_DOUBLE | SM_FF_KEEP | SM_FF_EXEMPLARS |
+				SM_FF_SIGNED);
 	f.decimals = rec->decimals;
 	f.sum_decimals = rec->sum_decimals;
 	f.nstates = rec->nstates;
@@ -246,8 +251,8 @@ int sm_catalog_parse_family(const struct sm_family_rec *rec, const char *strings
 	return 0;
 }
 
-static bool cells_ok(const struct sm_header *geo, const uint32_t *cells_used, unsigned zone, uint32_t cell,
-		     uint32_t n)
+static bool cells_ok(const struct sm_header *geo, const uint32_t *cells_used, unsigned zone,
+		     uint32_t cell, uint32_t n)
 {
 	return sm_cells_in_zone(geo, zone, cell, n) &&
 	       (uint64_t)cell - geo->zone_first[zone] + n <= cells_used[zone];
@@ -267,7 +272,7 @@ int sm_catalog_check_cells(const struct sm_header *geo, const uint32_t *cells_us
 	if (rec->zone != zone) {
 		*ret_why = "its cells are of another zone";
 	} else if (f->kind == SM_COUNTER) {
-		for (i = 0; i < 3; i++)		/* each way of counting has a cell once it was used */
+		for (i = 0; i < 3; i++) /* each way of counting has a cell once it was used */
 			if (rec->cell[i] && !cells_ok(geo, cells_used, zone, rec->cell[i], 1))
 				*ret_why = "a cell is outside its zone";
 	} else if (rec->ncells != n) {
@@ -278,8 +283,8 @@ int sm_catalog_check_cells(const struct sm_header *geo, const uint32_t *cells_us
 	return *ret_why ? -EBADMSG : 0;
 }
 
-int sm_catalog_parse_values(const struct sm_series_rec *rec, const char *strings, uint32_t n, unsigned nlabels,
-			 struct sm_str *ret_values, const char **ret_why)
+int sm_catalog_parse_values(const struct sm_series_rec *rec, const char *strings, uint32_t n,
+			    unsigned nlabels, struct sm_str *ret_values, const char **ret_why)
 {
 	struct cursor c;
 	unsigned i;

@@ -3,16 +3,16 @@
  * catalog_read.c - see catalog_read.h.
  *
  * Reading. Families, series, then the string area are copied, then the records once more: a record
- * counts if it was LIVE with one incarnation both times. A record that is removed keeps its text and
- * cells for 60 s, so whatever was LIVE at the second look had its text in place between. Cells and
- * text given out later than the first look belong to no record that counts.
+ * counts if it was LIVE with one incarnation both times. A record that is removed keeps its text
+ * and cells for 60 s, so whatever was LIVE at the second look had its text in place between. Cells
+ * and text given out later than the first look belong to no record that counts.
  *
- * Memory. All arrays hang on the catalog and are freed with it; what a segment may make us allocate is
- * bounded by the memory that it holds itself (sm_reader_afford()).
+ * Memory. All arrays hang on the catalog and are freed with it; what a segment may make us
+ * allocate is bounded by the memory that it holds itself (sm_reader_afford()).
  *
- * Two series of one family with equal values would be one series twice in an exposition, which makes
- * a scraper refuse all of it: the second is dropped and counted. The table that finds them is keyed
- * with random bits, since label values may come from strangers.
+ * Two series of one family with equal values would be one series twice in an exposition, which
+ * makes a scraper refuse all of it: the second is dropped and counted. The table that finds them
+ * is keyed with random bits, since label values may come from strangers.
  */
 #include "catalog_read.h"
 
@@ -42,7 +42,7 @@ struct build {
 	uint32_t *family_at;			/* record -> index in c->families, or NONE */
 	uint32_t *overflow;			/* index -> 1 + record of the overflow series */
 	uint64_t spent;				/* bytes in blocks */
-	int error;				/* why there is no memory or no copy, if not -ENOMEM */
+	int error; /* why there is no memory or no copy, if not -ENOMEM */
 	char *room;				/* rest of the newest small block */
 	size_t left;
 	uint64_t key[2];
@@ -97,8 +97,8 @@ static void *copy_area(struct build *b, uint64_t offset, uint64_t bytes, const c
 		return NULL;
 	p = malloc(bytes ? (size_t)bytes : 1);
 	if (!p) {
-		b->error = sm_diag_set(b->diag, -ENOMEM, "no memory for %llu bytes of %s", (unsigned long long)bytes,
-				       what);
+		b->error = sm_diag_set(b->diag, -ENOMEM, "no memory for %llu bytes of %s",
+				       (unsigned long long)bytes, what);
 		return NULL;
 	}
 	b->error = sm_reader_pread(b->r, p, (size_t)bytes, offset, b->diag);
@@ -109,15 +109,16 @@ static void *copy_area(struct build *b, uint64_t offset, uint64_t bytes, const c
 	return p;
 }
 
-/* The same records again: those that changed meanwhile do not count. Both kinds of record begin with
- * a 32-bit state and have their incarnation at byte 8. */
+/* The same records again: those that changed meanwhile do not count. Both kinds of record begin
+ * with a 32-bit state and have their incarnation at byte 8. */
 struct record_head {
 	uint32_t state;
 	uint32_t other;
 	uint64_t incarnation;
 };
 
-_Static_assert(offsetof(struct sm_family_rec, incarnation) == 8 && offsetof(struct sm_series_rec, incarnation) == 8,
+_Static_assert(offsetof(struct sm_family_rec, incarnation) == 8 &&
+		       offsetof(struct sm_series_rec, incarnation) == 8,
 	       "struct record_head");
 
 static int look_again(struct build *b, void *records, uint32_t n, size_t size, uint64_t offset)
@@ -128,11 +129,13 @@ static int look_again(struct build *b, void *records, uint32_t n, size_t size, u
 
 	for (first = 0; first < n; first += count) {
 		count = n - first < per_chunk ? n - first : per_chunk;
-		rc = sm_reader_pread(b->r, b->r->chunk, count * size, offset + (uint64_t)first * size, b->diag);
+		rc = sm_reader_pread(b->r, b->r->chunk, count * size,
+				     offset + (uint64_t)first * size, b->diag);
 		if (rc)
 			return rc;
 		for (i = 0; i < count; i++) {
-			then = (struct record_head *)(void *)((char *)records + (size_t)(first + i) * size);
+			then = (struct record_head *)(void *)((char *)records +
+							      (size_t)(first + i) * size);
 			memcpy(&now, (const char *)b->r->chunk + i * size, sizeof(now));
 			if (now.state != then->state || now.incarnation != then->incarnation)
 				then->state = SM_REC_FREE;
@@ -143,7 +146,8 @@ static int look_again(struct build *b, void *records, uint32_t n, size_t size, u
 
 static int damaged_mark(struct build *b, const char *what, uint32_t have, uint32_t most)
 {
-	return sm_diag_set(b->diag, -EBADMSG, "%s: damaged: %u %s in use, of %u", b->r->facts->path, have, what, most);
+	return sm_diag_set(b->diag, -EBADMSG, "%s: damaged: %u %s in use, of %u", b->r->facts->path,
+			   have, what, most);
 }
 
 static int copy_catalog(struct build *b, const struct sm_header *h)
@@ -159,10 +163,12 @@ static int copy_catalog(struct build *b, const struct sm_header *h)
 		return damaged_mark(b, "series", h->series_used, geo->nseries);
 	b->nfamilies = h->families_used;
 	b->nseries = h->series_used;
-	b->families = copy_area(b, geo->off_families, (uint64_t)b->nfamilies * sizeof(*b->families), "families");
+	b->families = copy_area(b, geo->off_families, (uint64_t)b->nfamilies * sizeof(*b->families),
+				"families");
 	if (!b->families)
 		return b->error;
-	b->series = copy_area(b, geo->off_series, (uint64_t)b->nseries * sizeof(*b->series), "series");
+	b->series =
+		copy_area(b, geo->off_series, (uint64_t)b->nseries * sizeof(*b->series), "series");
 	if (!b->series)
 		return b->error;
 	/* Marks of storage only grow: read after the records, they cover all that these name. */
@@ -203,7 +209,8 @@ static int by_name(const void *a, const void *b)
 	return order ? order : (x->id > y->id) - (x->id < y->id);
 }
 
-static const struct sm_family_info *find_family(const struct sm_family_info *list, size_t n, const char *name)
+static const struct sm_family_info *find_family(const struct sm_family_info *list, size_t n,
+						const char *name)
 {
 	size_t lo = 0, hi = n, mid;
 
@@ -217,8 +224,8 @@ static const struct sm_family_info *find_family(const struct sm_family_info *lis
 	return lo < n && strcmp(list[lo].name, name) == 0 ? &list[lo] : NULL;
 }
 
-/* A histogram x gives samples x_bucket, x_sum, x_count: families of such names would clash with them.
- * Marks those by kind 0. */
+/* A histogram x gives samples x_bucket, x_sum, x_count: families of such names would clash with
+ * them. Marks those by kind 0. */
 static void mark_clashes(struct sm_family_info *list, size_t n)
 {
 	static const char *const suffixes[] = { "_bucket", "_sum", "_count" };
@@ -291,8 +298,8 @@ static int build_families(struct build *b)
 		b->family_at[i] = NONE;
 		if (b->families[i].state != SM_REC_LIVE)
 			continue;
-		rc = sm_catalog_parse_family(&b->families[i], c->strings, b->nstrings, arena_alloc, b,
-					  &c->families[n], &c->more[n], &why);
+		rc = sm_catalog_parse_family(&b->families[i], c->strings, b->nstrings, arena_alloc,
+					     b, &c->families[n], &c->more[n], &why);
 		if (rc == -EBADMSG) {
 			c->damaged++;
 			continue;
@@ -329,8 +336,10 @@ static void sip_round(uint64_t v[4])
 /* SipHash-1-3 (Aumasson and Bernstein): nobody can choose values that collide without the key. */
 static uint64_t keyed_hash(const uint64_t key[2], uint32_t family, const char *p, size_t n)
 {
-	uint64_t v[4] = { key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f6d),
-			  key[0] ^ UINT64_C(0x6c7967656e657261), key[1] ^ UINT64_C(0x7465646279746573) };
+	uint64_t v[4] = { key[0] ^ UINT64_C(0x736f6d6570736575),
+			  key[1] ^ UINT64_C(0x646f72616e646f6d),
+			  key[0] ^ UINT64_C(0x6c7967656e657261),
+			  key[1] ^ UINT64_C(0x7465646279746573) };
 	uint64_t word = family, total = n;
 
 	v[3] ^= word;
@@ -380,7 +389,8 @@ static bool seen_add(struct build *b, uint32_t record)
 
 	for (; b->seen[at].series; at = (at + 1) & b->seen_mask) {
 		other = &b->series[b->seen[at].series - 1];
-		if (b->seen[at].tag == tag && other->family == s->family && other->text_len == s->text_len &&
+		if (b->seen[at].tag == tag && other->family == s->family &&
+		    other->text_len == s->text_len &&
 		    memcmp(b->c->strings + other->strings, text, s->text_len) == 0)
 			return false;
 	}
@@ -398,7 +408,8 @@ static bool build_series(struct build *b, uint32_t record, uint32_t family, stru
 	const char *why;
 
 	if (sm_catalog_check_cells(&b->r->geo, b->c->cells_used, f, &b->c->more[family], s, &why) ||
-	    sm_catalog_parse_values(s, b->c->strings, b->nstrings, f->nlabels, values, &why) || !seen_add(b, record))
+	    sm_catalog_parse_values(s, b->c->strings, b->nstrings, f->nlabels, values, &why) ||
+	    !seen_add(b, record))
 		return false;
 	memset(info, 0, sizeof(*info));
 	info->id = record;
@@ -422,7 +433,8 @@ static uint32_t series_family(const struct build *b, uint32_t record)
 {
 	const struct sm_series_rec *s = &b->series[record];
 
-	if (s->state != SM_REC_LIVE || s->family >= b->nfamilies || b->family_at[s->family] == NONE ||
+	if (s->state != SM_REC_LIVE || s->family >= b->nfamilies ||
+	    b->family_at[s->family] == NONE ||
 	    b->families[s->family].incarnation != s->family_incarnation)
 		return NONE;
 	return b->family_at[s->family];
@@ -531,10 +543,11 @@ static int build_cells(struct build *b)
 		const struct sm_family_info *info = &c->families[f];
 
 		for (i = 0; i < info->nseries; i++) {
-			c->nspecials += special_of(c, f, &info->series[i], geo, &c->special[c->nspecials]);
+			c->nspecials +=
+				special_of(c, f, &info->series[i], geo, &c->special[c->nspecials]);
 			if (info->kind == SM_GAUGE && info->mode == SM_MODE_MOSTRECENT)
-				c->recent[c->nrecents++] =
-					info->series[i].cell[SM_CELL_GAUGE] - geo->zone_first[SM_ZONE_SET];
+				c->recent[c->nrecents++] = info->series[i].cell[SM_CELL_GAUGE] -
+							   geo->zone_first[SM_ZONE_SET];
 		}
 	}
 	if (c->nspecials)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * catalog_read.h - a reader's copy of the catalog: families and series that were found valid, and
- * what a snapshot must know of their cells. Immutable once made, counted by reference, shared by all
- * snapshots that were taken while the catalog did not change.
+ * what a snapshot must know of their cells. Immutable once made, counted by reference, shared by
+ * all snapshots that were taken while the catalog did not change.
  */
 #ifndef SM_CATALOG_READ_H
 #define SM_CATALOG_READ_H
@@ -42,15 +42,15 @@ struct sm_catalog {
 	size_t nspecials;
 	struct special *special;		/* by cell */
 	size_t nrecents;
-	uint32_t *recent;			/* first cells of mostrecent gauges, from the zone's first */
+	uint32_t *recent; /* first cells of mostrecent gauges, from the zone's first */
 	bool any_keep, any_updown;
 	char *strings;				/* copy of the string area; texts point into it */
 	struct arena_block *blocks;		/* everything else */
 };
 
 /*
- * sm_catalog_read - copy and check the whole catalog. h: the header as just read. 0 and a new catalog with
- * one reference, or -EBADMSG, -ENOMEM, -errno with diag.
+ * sm_catalog_read - copy and check the whole catalog. h: the header as just read. 0 and a new
+ * catalog with one reference, or -EBADMSG, -ENOMEM, -errno with diag.
  */
 int sm_catalog_read(struct sm_reader *r, const struct sm_header *h, struct sm_catalog **ret_catalog,
 		 struct sm_diag *diag);
@@ -66,20 +66,22 @@ bool sm_catalog_name_ok(const char *name, size_t len, size_t max);
 
 /*
  * The family of a record, its texts taken from the string area of n bytes. Everything of it is
- * checked; the arrays come from alloc(ctx, bytes), which may return NULL (-ENOMEM). 0, or -EBADMSG and
- * in *ret_why what is wrong.
+ * checked; the arrays come from alloc(ctx, bytes), which may return NULL (-ENOMEM). 0, or -EBADMSG
+ * and in *ret_why what is wrong.
  */
 int sm_catalog_parse_family(const struct sm_family_rec *rec, const char *strings, uint32_t n,
-			 void *(*alloc)(void *ctx, size_t bytes), void *ctx,
-			 struct sm_family_info *ret_family, struct family_more *ret_more, const char **ret_why);
+			    void *(*alloc)(void *ctx, size_t bytes), void *ctx,
+			    struct sm_family_info *ret_family, struct family_more *ret_more,
+			    const char **ret_why);
 
-/* Cells of a series of this family: 0, or -EBADMSG and why. Fills zone and number of cells behind cell[0]. */
+/* Cells of a series of this family: 0, or -EBADMSG and why. Fills zone and number of cells
+ * behind cell[0]. */
 int sm_catalog_check_cells(const struct sm_header *geo, const uint32_t *cells_used,
 			const struct sm_family_info *f, const struct family_more *more,
 			const struct sm_series_rec *rec, const char **ret_why);
 
 /* Split the series' text into the family's label values. 0, or -EBADMSG and why. */
-int sm_catalog_parse_values(const struct sm_series_rec *rec, const char *strings, uint32_t n, unsigned nlabels,
-			 struct sm_str *ret_values, const char **ret_why);
+int sm_catalog_parse_values(const struct sm_series_rec *rec, const char *strings, uint32_t n,
+			    unsigned nlabels, struct sm_str *ret_values, const char **ret_why);
 
 #endif

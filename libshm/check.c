@@ -2,9 +2,9 @@
 /*
  * check.c - sm_check(): is everything in a segment as layout.h says?
  *
- * Readers survive damage by leaving out what is damaged; this names it. It reads like any reader, so it
- * may look at a segment in use, where a change may be half done at any moment: what a first look finds
- * counts only if a second one, a little later, finds the same.
+ * Readers survive damage by leaving out what is damaged; this names it. It reads like any reader,
+ * so it may look at a segment in use, where a change may be half done at any moment: what a first
+ * look finds counts only if a second one, a little later, finds the same.
  *
  * This file: the driver, header and slots. The rest: check_catalog.c, check_lanes.c.
  */
@@ -23,7 +23,7 @@
 #include "lock.h"
 #include "utf8.h"
 
-#define PAUSE_NS	20000000	/* between the looks: a change under the lock takes microseconds */
+#define PAUSE_NS	20000000 /* between the looks: a change under the lock takes microseconds */
 #define NOT_READY_TRIES	10
 #define BOOT_ID_LEN	36
 
@@ -96,7 +96,8 @@ static void check_boot_id(struct check *c)
 		sm_check_found(c, "header: boot id \"%.40s\" is not one", c->h.boot_id);
 }
 
-static void check_mark(struct check *c, const char *what, uint32_t *mark, uint32_t least, uint32_t most)
+static void check_mark(struct check *c, const char *what, uint32_t *mark, uint32_t least,
+		       uint32_t most)
 {
 	if (*mark > most || *mark < least)
 		sm_check_found(c, "header: %s_used is %u, of %u", what, *mark, most);
@@ -112,7 +113,8 @@ static void check_header(struct check *c)
 	unsigned z;
 
 	if (h->state == SM_SEG_SUPERSEDED ? h->superseded_by <= h->major : h->superseded_by != 0)
-		sm_check_found(c, "header: state %u does not fit superseded_by %u", h->state, h->superseded_by);
+		sm_check_found(c, "header: state %u does not fit superseded_by %u", h->state,
+			       h->superseded_by);
 	if (zero(h->segment_id, sizeof(h->segment_id)))
 		sm_check_found(c, "header: segment id is empty");
 	if (!h->created_real_ns || !h->created_boot_ns)
@@ -121,7 +123,10 @@ static void check_header(struct check *c)
 	if (h->op >= SM_OP_COUNT)
 		sm_check_found(c, "header: operation %u is unknown", h->op);
 	else if (h->op != SM_OP_NONE && c->quiet)
-		sm_check_found(c, "header: operation %u was left half done; the next writer or `shardmeter gc` mends it", h->op);
+		sm_check_found(
+			c,
+			"header: operation %u was left half done; shardmeter gc mends it",
+			h->op);
 	if (h->index_dirty && c->quiet)
 		sm_check_found(c, "header: the index was left dirty");
 	check_mark(c, "families", &h->families_used, 0, geo->nfamilies);
@@ -131,8 +136,10 @@ static void check_header(struct check *c)
 	for (z = 0; z < SM_ZONES; z++)
 		check_mark(c, zones[z], &h->cells_used[z], 8, geo->zone_cells[z]);
 	if (h->minor == SM_LAYOUT_MINOR &&
-	    !(zero(h->reserved3, sizeof(h->reserved3)) && zero(h->reserved4, sizeof(h->reserved4)) &&
-	      zero(h->reserved5, sizeof(h->reserved5)) && zero(h->reserved6, sizeof(h->reserved6)) &&
+	    !(zero(h->reserved3, sizeof(h->reserved3)) &&
+	      zero(h->reserved4, sizeof(h->reserved4)) &&
+	      zero(h->reserved5, sizeof(h->reserved5)) &&
+	      zero(h->reserved6, sizeof(h->reserved6)) &&
 	      zero(h->reserved7, sizeof(h->reserved7)) && zero(h->reserved8, sizeof(h->reserved8))))
 		sm_check_found(c, "header: reserved bytes are not zero");
 }
@@ -154,7 +161,8 @@ static void check_metadata(struct check *c, uint32_t i, const struct sm_slot *s)
 	for (at = 0; at < s->metadata_len; at += one + 1) {
 		one = strlen(s->metadata + at);
 		if (!memchr(s->metadata + at, '=', one) || !sm_utf8_valid(s->metadata + at, one))
-			sm_check_found(c, "slot %u: metadata \"%.60s\" is no key=value", i, s->metadata + at);
+			sm_check_found(c, "slot %u: metadata \"%.60s\" is no key=value", i,
+				       s->metadata + at);
 	}
 }
 
@@ -170,8 +178,10 @@ static void check_name(struct check *c, uint32_t i, const struct sm_slot *s)
 	if (!n || !sm_utf8_valid(s->name, n))
 		sm_check_found(c, "slot %u: name \"%s\" is not allowed", i, s->name);
 	for (k = 0; k < i; k++)
-		if (c->slots[k].state != SM_SLOT_FREE && strncmp(c->slots[k].name, s->name, sizeof(s->name)) == 0)
-			sm_check_found(c, "slot %u: name \"%s\" is that of slot %u, too", i, s->name, k);
+		if (c->slots[k].state != SM_SLOT_FREE &&
+		    strncmp(c->slots[k].name, s->name, sizeof(s->name)) == 0)
+			sm_check_found(c, "slot %u: name \"%s\" is that of slot %u, too", i,
+				       s->name, k);
 	n = strnlen(s->version, sizeof(s->version));
 	if (n == sizeof(s->version))
 		sm_check_found(c, "slot %u: version is not terminated", i);
@@ -196,7 +206,8 @@ static void check_slot(struct check *c, uint32_t i)
 		sm_check_found(c, "slot %u: its fold was left half done", i);
 	if (s->state == SM_SLOT_FREE) {
 		if (s->lanes)
-			sm_check_found(c, "slot %u: free, but its lanes are 0x%llx", i, (unsigned long long)s->lanes);
+			sm_check_found(c, "slot %u: free, but its lanes are 0x%llx", i,
+				       (unsigned long long)s->lanes);
 		if (life_held(c->r->fd, i) == 1)
 			sm_check_found(c, "slot %u: free, but its life lock is held", i);
 		return;
@@ -208,7 +219,8 @@ static void check_slot(struct check *c, uint32_t i)
 	if (!s->incarnation)
 		sm_check_found(c, "slot %u: incarnation is 0", i);
 	if (lanes < 64 && s->lanes >> lanes)
-		sm_check_found(c, "slot %u: lanes 0x%llx, of %u", i, (unsigned long long)s->lanes, lanes);
+		sm_check_found(c, "slot %u: lanes 0x%llx, of %u", i, (unsigned long long)s->lanes,
+			       lanes);
 	if (s->heartbeat_boot_ns > now || s->claimed_boot_ns > now)
 		sm_check_found(c, "slot %u: its times lie in the future", i);
 	check_name(c, i, s);
@@ -219,7 +231,9 @@ static void check_slot(struct check *c, uint32_t i)
 
 static bool lock_is_free(const struct sm_reader *r)
 {
-	struct flock fl = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = SM_LOCK_CATALOG, .l_len = 1 };
+	struct flock fl = {
+		.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = SM_LOCK_CATALOG, .l_len = 1
+	};
 
 	return fcntl(r->fd, F_OFD_GETLK, &fl) == 0 && fl.l_type == F_UNLCK;
 }
@@ -236,20 +250,25 @@ static void look(struct check *c)
 		return;
 	c->quiet = lock_is_free(c->r);
 	check_header(c);
-	c->slots = sm_check_copy(c, geo->off_slots, (uint64_t)geo->nslots * sizeof(*c->slots), "slots");
+	c->slots = sm_check_copy(c, geo->off_slots, (uint64_t)geo->nslots * sizeof(*c->slots),
+				 "slots");
 	for (i = 0; c->slots && i < geo->nslots; i++)
 		check_slot(c, i);
 	c->nfamilies = c->h.families_used;
 	c->nseries = c->h.series_used;
 	c->nstrings = c->h.strings_used;
 	if (!c->error)
-		c->families = sm_check_copy(c, geo->off_families, (uint64_t)c->nfamilies * sizeof(*c->families), "families");
+		c->families =
+			sm_check_copy(c, geo->off_families,
+				      (uint64_t)c->nfamilies * sizeof(*c->families), "families");
 	if (!c->error)
-		c->series = sm_check_copy(c, geo->off_series, (uint64_t)c->nseries * sizeof(*c->series), "series");
+		c->series = sm_check_copy(c, geo->off_series,
+					  (uint64_t)c->nseries * sizeof(*c->series), "series");
 	if (!c->error)
 		c->strings = sm_check_copy(c, geo->off_strings, c->nstrings, "strings");
 	if (!c->error)
-		c->index = sm_check_copy(c, geo->off_index, (uint64_t)geo->index_entries * 4, "index");
+		c->index =
+			sm_check_copy(c, geo->off_index, (uint64_t)geo->index_entries * 4, "index");
 	if (!c->error)
 		sm_check_families(c);
 	if (!c->error)
@@ -328,8 +347,8 @@ static void wait_a_little(void)
 	nanosleep(&pause, NULL);
 }
 
-static int check_reader(struct sm_reader *r, void (*report)(void *ctx, const char *finding), void *ctx,
-			struct sm_diag *diag)
+static int check_reader(struct sm_reader *r, void (*report)(void *ctx, const char *finding),
+			void *ctx, struct sm_diag *diag)
 {
 	struct check *first = new_look(r), *second = NULL;
 	int n = 0, rc = first ? first->error : -ENOMEM;
@@ -350,10 +369,12 @@ static int check_reader(struct sm_reader *r, void (*report)(void *ctx, const cha
 	free_look(second);
 	if (!rc)
 		return n;
-	return sm_diag_set(diag, rc, "%s: the check could not be finished: %s", r->facts->path, strerror(-rc));
+	return sm_diag_set(diag, rc, "%s: the check could not be finished: %s", r->facts->path,
+			   strerror(-rc));
 }
 
-int sm_check(const char *segment, void (*report)(void *ctx, const char *finding), void *ctx, struct sm_diag *diag)
+int sm_check(const char *segment, void (*report)(void *ctx, const char *finding), void *ctx,
+	     struct sm_diag *diag)
 {
 	struct sm_reader *r;
 	struct sm_diag own;

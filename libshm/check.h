@@ -23,7 +23,7 @@ struct check_labelled {
 struct check {
 	struct sm_reader *r;
 	struct sm_header h;
-	bool quiet;			/* nobody holds the catalog lock: nothing is half done on purpose */
+	bool quiet; /* nobody holds the catalog lock: nothing is half done on purpose */
 	struct sm_slot *slots;
 	struct sm_family_rec *families;
 	struct sm_series_rec *series;
@@ -42,8 +42,8 @@ struct check {
 	int error;			/* -errno: this look could not be finished */
 };
 
-/* One look at a segment that is open already, without the second one that sm_check() takes: the number of
- * findings or -errno. For the fuzzer. */
+/* One look at a segment that is open already, without the second one that sm_check() takes: the
+ * number of findings or -errno. For the fuzzer. */
 int sm_check_once(struct sm_reader *r, void (*report)(void *ctx, const char *finding), void *ctx);
 
 /* Say what is wrong. Control characters in what is quoted become '?'. */

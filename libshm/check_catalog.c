@@ -8,7 +8,9 @@
 #include "hash.h"
 
 #define INDEX_DELETED	UINT32_MAX
-#define FLAGS_KNOWN	(SM_FF_FINE_GRID | SM_FF_SUM_DOUBLE | SM_FF_KEEP | SM_FF_EXEMPLARS | SM_FF_SIGNED | SM_FF_CRITICAL)
+#define FLAGS_KNOWN                                                                         \
+	(SM_FF_FINE_GRID | SM_FF_SUM_DOUBLE | SM_FF_KEEP | SM_FF_EXEMPLARS | SM_FF_SIGNED | \
+	 SM_FF_CRITICAL)
 
 static bool size_class_ok(uint32_t bytes)
 {
@@ -51,7 +53,8 @@ static void check_family(struct check *c, uint32_t i, uint32_t live)
 	const char *why, *name;
 	int rc;
 
-	rc = sm_catalog_parse_family(f, c->strings, c->nstrings, sm_check_alloc, c, &c->info[i], &c->more[i], &why);
+	rc = sm_catalog_parse_family(f, c->strings, c->nstrings, sm_check_alloc, c, &c->info[i],
+				     &c->more[i], &why);
 	if (rc == -EBADMSG) {
 		c->info[i].kind = (enum sm_kind)0;
 		sm_check_found(c, "family %u: %s", i, why);
@@ -64,16 +67,19 @@ static void check_family(struct check *c, uint32_t i, uint32_t live)
 		sm_check_found(c, "family %u (%s): hash is wrong", i, name);
 	if (f->flags & ~FLAGS_KNOWN)
 		sm_check_found(c, "family %u (%s): flags 0x%x are unknown", i, name, f->flags);
-	if (!size_class_ok(f->strings_bytes) || (f->bounds_bytes && !size_class_ok(f->bounds_bytes)))
+	if (!size_class_ok(f->strings_bytes) ||
+	    (f->bounds_bytes && !size_class_ok(f->bounds_bytes)))
 		sm_check_found(c, "family %u (%s): a block has no size class", i, name);
 	if (!f->incarnation)
 		sm_check_found(c, "family %u (%s): incarnation is 0", i, name);
 	if (!f->cap)
 		sm_check_found(c, "family %u (%s): cap is 0", i, name);
 	if (f->series_live != live)
-		sm_check_found(c, "family %u (%s): series_live is %u, but %u are live", i, name, f->series_live, live);
+		sm_check_found(c, "family %u (%s): series_live is %u, but %u are live", i, name,
+			       f->series_live, live);
 	if (f->overflow && (f->overflow > c->nseries || c->series[f->overflow - 1].family != i))
-		sm_check_found(c, "family %u (%s): overflow series %u is not its own", i, name, f->overflow - 1);
+		sm_check_found(c, "family %u (%s): overflow series %u is not its own", i, name,
+			       f->overflow - 1);
 	c->info[i].id = i;
 }
 
@@ -97,8 +103,8 @@ static void check_names(struct check *c)
 		qsort(list, n, sizeof(void *), by_name);
 	for (i = 1; i < n; i++)
 		if (strcmp(list[i - 1]->name, list[i]->name) == 0)
-			sm_check_found(c, "family %u (%s): family %u has the same name", list[i]->id, list[i]->name,
-				       list[i - 1]->id);
+			sm_check_found(c, "family %u (%s): family %u has the same name",
+				       list[i]->id, list[i]->name, list[i - 1]->id);
 }
 
 void sm_check_families(struct check *c)
@@ -187,8 +193,9 @@ static void check_series(struct check *c, uint32_t i)
 		sm_check_found(c, "series %u of %s: its block has no size class", i, f->name);
 	if (sm_catalog_check_cells(&c->r->geo, c->h.cells_used, f, &c->more[s->family], s, &why))
 		sm_check_found(c, "series %u of %s: %s", i, f->name, why);
-	if (s->exemplar ? (uint64_t)s->exemplar - 1 + s->nexemplars > c->h.exemplars_used || !s->nexemplars :
-			  s->nexemplars != 0)
+	if (s->exemplar ? (uint64_t)s->exemplar - 1 + s->nexemplars > c->h.exemplars_used ||
+				  !s->nexemplars
+			: s->nexemplars != 0)
 		sm_check_found(c, "series %u of %s: its exemplars are out of range", i, f->name);
 	check_series_text(c, i);
 }
@@ -199,7 +206,8 @@ static int by_labels(const void *a, const void *b)
 	int order = (x->rec->family > y->rec->family) - (x->rec->family < y->rec->family);
 
 	if (!order)
-		order = (x->rec->text_len > y->rec->text_len) - (x->rec->text_len < y->rec->text_len);
+		order = (x->rec->text_len > y->rec->text_len) -
+			(x->rec->text_len < y->rec->text_len);
 	if (!order)
 		order = memcmp(x->text, y->text, x->rec->text_len);
 	return order ? order : (x->rec > y->rec) - (x->rec < y->rec);
@@ -217,8 +225,9 @@ static void check_twice(struct check *c)
 		y = &c->labelled[i];
 		if (x->rec->family == y->rec->family && x->rec->text_len == y->rec->text_len &&
 		    memcmp(x->text, y->text, x->rec->text_len) == 0)
-			sm_check_found(c, "series %u of %s: series %u has the same labels", (unsigned)(y->rec - c->series),
-				       c->info[y->rec->family].name, (unsigned)(x->rec - c->series));
+			sm_check_found(c, "series %u of %s: series %u has the same labels",
+				       (unsigned)(y->rec - c->series), c->info[y->rec->family].name,
+				       (unsigned)(x->rec - c->series));
 	}
 }
 
@@ -260,7 +269,8 @@ static int by_offset(const void *a, const void *b)
 	return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-static void check_overlaps(struct check *c, struct storage *list, size_t n, uint32_t used, const char *area)
+static void check_overlaps(struct check *c, struct storage *list, size_t n, uint32_t used,
+			   const char *area)
 {
 	size_t i;
 
@@ -268,15 +278,16 @@ static void check_overlaps(struct check *c, struct storage *list, size_t n, uint
 		qsort(list, n, sizeof(*list), by_offset);
 	for (i = 0; i < n; i++) {
 		if ((uint64_t)list[i].offset + list[i].bytes > used)
-			sm_check_found(c, "%s %u: its %s reach beyond what is used", list[i].what, list[i].record, area);
+			sm_check_found(c, "%s %u: its %s reach beyond what is used", list[i].what,
+				       list[i].record, area);
 		if (i && (uint64_t)list[i - 1].offset + list[i - 1].bytes > list[i].offset)
-			sm_check_found(c, "%s %u: its %s overlap those of %s %u", list[i].what, list[i].record, area,
-				       list[i - 1].what, list[i - 1].record);
+			sm_check_found(c, "%s %u: its %s overlap those of %s %u", list[i].what,
+				       list[i].record, area, list[i - 1].what, list[i - 1].record);
 	}
 }
 
-static size_t add_storage(struct storage *list, size_t n, uint32_t offset, uint32_t bytes, const char *what,
-			  uint32_t record)
+static size_t add_storage(struct storage *list, size_t n, uint32_t offset, uint32_t bytes,
+			  const char *what, uint32_t record)
 {
 	if (!bytes)
 		return n;
@@ -289,7 +300,8 @@ static size_t add_storage(struct storage *list, size_t n, uint32_t offset, uint3
 
 void sm_check_blocks(struct check *c)
 {
-	struct storage *list = sm_check_alloc(c, (2 * (size_t)c->nfamilies + c->nseries) * sizeof(*list));
+	struct storage *list =
+		sm_check_alloc(c, (2 * (size_t)c->nfamilies + c->nseries) * sizeof(*list));
 	uint32_t i;
 	size_t n = 0;
 
@@ -302,20 +314,22 @@ void sm_check_blocks(struct check *c)
 		n = add_storage(list, n, f->bounds, f->bounds_bytes, "family", i);
 	}
 	for (i = 0; i < c->nseries; i++)
-		n = add_storage(list, n, c->series[i].strings, c->series[i].strings_bytes, "series", i);
+		n = add_storage(list, n, c->series[i].strings, c->series[i].strings_bytes, "series",
+				i);
 	check_overlaps(c, list, n, c->nstrings, "strings");
 	for (i = 0, n = 0; i < c->nseries; i++)
 		if (c->series[i].exemplar)
-			n = add_storage(list, n, c->series[i].exemplar - 1, c->series[i].nexemplars, "series", i);
+			n = add_storage(list, n, c->series[i].exemplar - 1, c->series[i].nexemplars,
+					"series", i);
 	check_overlaps(c, list, n, c->h.exemplars_used, "exemplars");
 }
 
 /* ---- index --------------------------------------------------------------------------------- */
 
 /*
- * Where each series stands in the index (1 + place), and how many empty entries precede each place: a
- * look-up ends at an empty entry, so a series is found if there is none between the place of its hash and
- * its own. Both bounded, whatever the index holds.
+ * Where each series stands in the index (1 + place), and how many empty entries precede each
+ * place: a look-up ends at an empty entry, so a series is found if there is none between the place
+ * of its hash and its own. Both bounded, whatever the index holds.
  */
 static void check_entries(struct check *c, uint32_t *place, uint32_t *empties)
 {
@@ -355,7 +369,8 @@ void sm_check_index(struct check *c)
 		from = (uint32_t)c->series[i].hash & (n - 1);
 		to = place[i] - 1;
 		if (place[i])
-			between = to >= from ? empties[to] - empties[from] : empties[n] - empties[from] + empties[to];
+			between = to >= from ? empties[to] - empties[from]
+					     : empties[n] - empties[from] + empties[to];
 		if (!place[i] || between)
 			sm_check_found(c, "series %u: the index does not lead to it", i);
 	}

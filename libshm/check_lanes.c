@@ -2,8 +2,8 @@
 /*
  * check_lanes.c - sm_check(): page maps, cells, hold bits, rings and exemplars.
  *
- * Which pages of the lanes hold anything is asked of the file system (SEEK_DATA), not of the page maps:
- * data that its lane's map does not know of is what readers miss.
+ * Which pages of the lanes hold anything is asked of the file system (SEEK_DATA), not of the page
+ * maps: data that its lane's map does not know of is what readers miss.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -34,8 +34,8 @@ static const char *lane_name(const struct check *c, unsigned lane, char ret_name
 
 static int read_map(struct check *c, unsigned lane)
 {
-	c->error = sm_reader_pread(c->r, c->r->pagemaps, c->r->geo.pagemap_bytes, sm_pagemap_offset(&c->r->geo, lane),
-				   NULL);
+	c->error = sm_reader_pread(c->r, c->r->pagemaps, c->r->geo.pagemap_bytes,
+				   sm_pagemap_offset(&c->r->geo, lane), NULL);
 	return c->error;
 }
 
@@ -44,19 +44,25 @@ static int read_map(struct check *c, unsigned lane)
 static void check_map(struct check *c, unsigned lane)
 {
 	const struct sm_header *geo = &c->r->geo;
-	uint32_t pages = geo->cells / CELLS_PER_PAGE, slot = lane < 2 ? 0 : (lane - 2) / geo->lanes_per_slot, p, set = 0;
+	uint32_t pages = geo->cells / CELLS_PER_PAGE,
+		 slot = lane < 2 ? 0 : (lane - 2) / geo->lanes_per_slot, w, p;
+	const uint64_t *map = c->r->pagemaps;
+	bool any = false;
 	char name[48];
 
-	for (p = 0; p < geo->pagemap_bytes * 8; p++) {
-		if (!bit(c->r->pagemaps, p))
+	/* Most lanes of most segments have nothing: look at whole words. */
+	for (w = 0; w < geo->pagemap_bytes / 8; w++) {
+		if (!map[w])
 			continue;
-		set++;
+		any = true;
+		p = w * 64 + 63 - (uint32_t)__builtin_clzll(map[w]);
 		if (p >= pages) {
-			sm_check_found(c, "%s: its page map names page %u of %u", lane_name(c, lane, name), p, pages);
+			sm_check_found(c, "%s: its page map names page %u of %u",
+				       lane_name(c, lane, name), p, pages);
 			return;
 		}
 	}
-	if (lane >= 2 && set && c->slots[slot].state == SM_SLOT_FREE)
+	if (any && lane >= 2 && c->slots[slot].state == SM_SLOT_FREE)
 		sm_check_found(c, "%s: has memory, but the slot is free", lane_name(c, lane, name));
 }
 
@@ -68,11 +74,14 @@ static void check_retired(struct check *c, unsigned lane)
 
 	for (i = 0; i < c->nseries; i++) {
 		s = &c->series[i];
-		if (s->state != SM_REC_LIVE || s->zone != SM_ZONE_ADD || !s->ncells || s->cell[0] >= c->r->geo.cells)
+		if (s->state != SM_REC_LIVE || s->zone != SM_ZONE_ADD || !s->ncells ||
+		    s->cell[0] >= c->r->geo.cells)
 			continue;
 		if (!bit(c->r->pagemaps, s->cell[0] / CELLS_PER_PAGE)) {
-			sm_check_found(c, "retired lane %u: no memory for page %u, where series %u has its cells", lane,
-				       s->cell[0] / CELLS_PER_PAGE, i);
+			sm_check_found(
+				c,
+				"retired lane %u: no memory for page %u, where series %u has cells",
+				lane, s->cell[0] / CELLS_PER_PAGE, i);
 			return;
 		}
 	}
@@ -93,7 +102,9 @@ void sm_check_pagemaps(struct check *c)
 
 static unsigned zone_of(const struct sm_header *geo, uint32_t cell)
 {
-	return cell < geo->zone_first[SM_ZONE_SET] ? SM_ZONE_ADD : cell < geo->zone_first[SM_ZONE_LIVE] ? SM_ZONE_SET : SM_ZONE_LIVE;
+	return cell < geo->zone_first[SM_ZONE_SET]    ? SM_ZONE_ADD
+	       : cell < geo->zone_first[SM_ZONE_LIVE] ? SM_ZONE_SET
+						      : SM_ZONE_LIVE;
 }
 
 static bool state_wrong(const struct check *c, uint32_t cell, uint64_t v)
@@ -111,7 +122,8 @@ static bool check_page(struct check *c, unsigned lane, uint32_t page)
 	char name[48];
 	uint32_t i, cell;
 
-	c->error = sm_reader_pread(c->r, c->r->chunk, SM_PAGE, sm_lane_offset(geo, lane) + (uint64_t)page * SM_PAGE, NULL);
+	c->error = sm_reader_pread(c->r, c->r->chunk, SM_PAGE,
+				   sm_lane_offset(geo, lane) + (uint64_t)page * SM_PAGE, NULL);
 	if (c->error)
 		return false;
 	for (i = 0; i < CELLS_PER_PAGE && !cells[i]; i++)
@@ -119,23 +131,26 @@ static bool check_page(struct check *c, unsigned lane, uint32_t page)
 	if (i == CELLS_PER_PAGE)
 		return true;
 	if (!bit(c->r->pagemaps, page)) {
-		sm_check_found(c, "%s: page %u holds counts, but its page map does not say so", lane_name(c, lane, name), page);
+		sm_check_found(c, "%s: page %u holds counts, but its page map does not say so",
+			       lane_name(c, lane, name), page);
 		return false;
 	}
 	if (zone == SM_ZONE_SET && !shared) {
-		sm_check_found(c, "%s: set gauges outside the shared lane", lane_name(c, lane, name));
+		sm_check_found(c, "%s: set gauges outside the shared lane",
+			       lane_name(c, lane, name));
 		return false;
 	}
 	for (; i < CELLS_PER_PAGE; i++) {
 		cell = page * CELLS_PER_PAGE + i;
 		if (cells[i] && !bit(c->owned, cell)) {
-			sm_check_found(c, "%s: cell %u holds something, but belongs to no series", lane_name(c, lane, name),
-				       cell);
+			sm_check_found(c, "%s: cell %u holds something, but belongs to no series",
+				       lane_name(c, lane, name), cell);
 			return false;
 		}
 		if (zone == SM_ZONE_SET && state_wrong(c, cell - geo->zone_first[zone], cells[i])) {
-			sm_check_found(c, "%s: cell %u holds %llu, of %u states", lane_name(c, lane, name), cell,
-				       (unsigned long long)cells[i], c->most[cell - geo->zone_first[zone]]);
+			sm_check_found(c, "%s: cell %u holds %llu, of %u states",
+				       lane_name(c, lane, name), cell, (unsigned long long)cells[i],
+				       c->most[cell - geo->zone_first[zone]]);
 			return false;
 		}
 	}
@@ -161,7 +176,8 @@ static void check_lane(struct check *c, unsigned lane)
 	}
 }
 
-/* Largest value that each cell of the SET zone may hold: 1 for info, the number of states; 0: anything. */
+/* Largest value that each cell of the SET zone may hold: 1 for info, the number of states for state
+ * sets; 0 means anything. */
 static void limit_states(struct check *c)
 {
 	const struct sm_header *geo = &c->r->geo;
@@ -174,7 +190,8 @@ static void limit_states(struct check *c)
 	memset(c->most, 0, (size_t)n + 1);
 	for (i = 0; i < c->nseries; i++) {
 		s = &c->series[i];
-		if (s->state != SM_REC_LIVE || s->family >= c->nfamilies || s->cell[0] < geo->zone_first[SM_ZONE_SET])
+		if (s->state != SM_REC_LIVE || s->family >= c->nfamilies ||
+		    s->cell[0] < geo->zone_first[SM_ZONE_SET])
 			continue;
 		cell = s->cell[0] - geo->zone_first[SM_ZONE_SET];
 		if (cell < n && c->info[s->family].kind == SM_INFO)
@@ -196,7 +213,8 @@ void sm_check_cells(struct check *c)
 /* ---- hold bits ----------------------------------------------------------------------------- */
 
 /* Do the bits [first, first + n) in map hold something that is not there? */
-static bool check_hold_bits(struct check *c, uint32_t slot, const uint64_t *map, uint32_t first, uint32_t n)
+static bool check_hold_bits(struct check *c, uint32_t slot, const uint64_t *map, uint32_t first,
+			    uint32_t n)
 {
 	const struct sm_header *geo = &c->r->geo;
 	uint32_t i, at;
@@ -211,8 +229,8 @@ static bool check_hold_bits(struct check *c, uint32_t slot, const uint64_t *map,
 		family = at < geo->nfamilies;
 		if (!bit(map, i) || (family ? at < c->nfamilies : at - geo->nfamilies < c->nseries))
 			continue;
-		sm_check_found(c, "slot %u: holds %s %u, which does not exist", slot, family ? "family" : "series",
-			       family ? at : at - geo->nfamilies);
+		sm_check_found(c, "slot %u: holds %s %u, which does not exist", slot,
+			       family ? "family" : "series", family ? at : at - geo->nfamilies);
 		return true;
 	}
 	return false;
@@ -227,8 +245,10 @@ void sm_check_holds(struct check *c)
 		if (c->slots[slot].state != SM_SLOT_LIVE)
 			continue;
 		for (at = 0; at < geo->hold_bytes; at += n) {
-			n = geo->hold_bytes - at < READER_CHUNK ? geo->hold_bytes - at : READER_CHUNK;
-			c->error = sm_reader_pread(c->r, c->r->chunk, n, sm_hold_offset(geo, slot) + at, NULL);
+			n = geo->hold_bytes - at < READER_CHUNK ? geo->hold_bytes - at
+								: READER_CHUNK;
+			c->error = sm_reader_pread(c->r, c->r->chunk, n,
+						   sm_hold_offset(geo, slot) + at, NULL);
 			if (c->error)
 				return;
 			if (check_hold_bits(c, slot, c->r->chunk, at * 8, n * 8))
@@ -251,17 +271,23 @@ static void check_entry(struct check *c, uint32_t slot, uint32_t i, const struct
 	if (!e->seq || (e->seq & 1))
 		return;		/* empty, or being written, or its writer died in it */
 	if ((number & (c->r->geo.ring_entries - 1)) != i || number >= c->slots[slot].ring_head)
-		sm_check_found(c, "slot %u ring entry %u: holds number %llu, of %llu", slot, i, (unsigned long long)number,
+		sm_check_found(c, "slot %u ring entry %u: holds number %llu, of %llu", slot, i,
+			       (unsigned long long)number,
 			       (unsigned long long)c->slots[slot].ring_head);
 	if (e->ncheckpoints > 16)
-		sm_check_found(c, "slot %u ring entry %u: %u checkpoints", slot, i, e->ncheckpoints);
-	if (e->attributes_len > sizeof(e->attributes) || (e->attributes_len && e->attributes[e->attributes_len - 1]))
-		sm_check_found(c, "slot %u ring entry %u: its attributes are not terminated", slot, i);
+		sm_check_found(c, "slot %u ring entry %u: %u checkpoints", slot, i,
+			       e->ncheckpoints);
+	if (e->attributes_len > sizeof(e->attributes) ||
+	    (e->attributes_len && e->attributes[e->attributes_len - 1]))
+		sm_check_found(c, "slot %u ring entry %u: its attributes are not terminated", slot,
+			       i);
 	if (!text_ok(e->operation, sizeof(e->operation)) || !text_ok(e->status, sizeof(e->status)))
-		sm_check_found(c, "slot %u ring entry %u: operation or status is not UTF-8", slot, i);
+		sm_check_found(c, "slot %u ring entry %u: operation or status is not UTF-8", slot,
+			       i);
 	if (e->incarnation > c->slots[slot].incarnation)
-		sm_check_found(c, "slot %u ring entry %u: of incarnation %llu, which is yet to come", slot, i,
-			       (unsigned long long)e->incarnation);
+		sm_check_found(c,
+			       "slot %u ring entry %u: of incarnation %llu, which is yet to come",
+			       slot, i, (unsigned long long)e->incarnation);
 }
 
 void sm_check_rings(struct check *c)
@@ -274,7 +300,8 @@ void sm_check_rings(struct check *c)
 		if (c->slots[slot].state != SM_SLOT_LIVE)
 			continue;
 		for (i = 0; i < geo->ring_entries && !c->error; i++) {
-			c->error = sm_reader_pread(c->r, &e, sizeof(e), sm_ring_offset(geo, slot, i), NULL);
+			c->error = sm_reader_pread(c->r, &e, sizeof(e),
+						   sm_ring_offset(geo, slot, i), NULL);
 			if (!c->error)
 				check_entry(c, slot, i, &e);
 		}
@@ -303,7 +330,8 @@ void sm_check_exemplars(struct check *c)
 	uint32_t i;
 
 	for (i = 0; i < c->h.exemplars_used && !c->error; i++) {
-		c->error = sm_reader_pread(c->r, &e, sizeof(e), c->r->geo.off_exemplars + (uint64_t)i * sizeof(e), NULL);
+		c->error = sm_reader_pread(c->r, &e, sizeof(e),
+					   c->r->geo.off_exemplars + (uint64_t)i * sizeof(e), NULL);
 		if (!c->error && !(e.seq & 1) && !labels_ok(&e))
 			sm_check_found(c, "exemplar %u: its labels are damaged", i);
 	}

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * Copy n bytes and a NUL. Each byte that is not part of well-formed UTF-8, and each control character
- * (C0, DEL, C1), becomes '?'. Returns the length, at most n.
+ * Copy n bytes and a NUL. Each byte that is not part of well-formed UTF-8, and each control
+ * character (C0, DEL, C1), becomes '?'. Returns the length, at most n.
  */
 size_t sm_clean_text(char *ret_text, const char *from, size_t n);
 

@@ -6,7 +6,7 @@
  * a barrier. With SM_OPEN_TSC we read the counter ourselves and multiply. Conditions: the
  * processor says that the counter runs at one rate in all states (CPUID), and the kernel takes
  * its own time from it or from the hypervisor's clock made of it (else the counters of several
- * processors may disagree).
+ * processors may disagree), and the counter is faster than 1 GHz.
  *
  * The rate is measured against CLOCK_MONOTONIC over 5 ms. Each end is known to about 25 ns, so
  * the rate is right to 10^-5; it does not follow later slewing of CLOCK_MONOTONIC (at most 5 *
@@ -35,17 +35,15 @@
 #define CALIBRATE_TRIES 5
 #define PAIR_TRIES 16
 #define PAIR_WIDTH_MAX 20000		/* ticks; wider: we were interrupted each time */
-#define RATE_MIN (UINT64_C(1) << 28)	/* ns per tick << 32, of 16 GHz */
-#define RATE_MAX (UINT64_C(1) << 36)	/* of 62 MHz */
+#define RATE_MIN (UINT64_C(1) << 60)	/* ns per tick << 64, of 16 GHz; of 1 GHz is 2^64 */
 
 enum { TSC_OFF, TSC_PUBLISHING, TSC_ON };
 
 /* Written once, before state becomes TSC_ON. */
 static struct {
 	uint32_t state;
-	uint64_t ticks;		/* origin, and what CLOCK_MONOTONIC said then */
-	uint64_t ns;
-	uint64_t rate;		/* ns per tick << 32 */
+	uint64_t rate;		/* ns per tick << 64 */
+	uint64_t offset_ns;	/* CLOCK_MONOTONIC at tick 0 of the counter; may be below 0 */
 } tsc;
 
 struct pair {
@@ -57,11 +55,12 @@ static inline uint64_t ticks_now(void)
 	return __builtin_ia32_rdtsc();
 }
 
-static uint64_t scale_ticks(uint64_t ticks, uint64_t rate)
+/* Whole ns: the upper half of the product, so that it takes no shift. */
+static inline uint64_t ticks_ns(uint64_t ticks, uint64_t rate)
 {
 	__extension__ unsigned __int128 product = (unsigned __int128)ticks * rate;
 
-	return (uint64_t)(product >> 32);
+	return (uint64_t)(product >> 64);
 }
 
 static bool tsc_is_invariant(void)
@@ -125,8 +124,7 @@ static bool calibrate(uint64_t *ret_rate, struct pair *ret_origin)
 {
 	struct timespec pause = { 0, CALIBRATE_NS };
 	struct pair first, last;
-	uint64_t rate;
-	__extension__ unsigned __int128 ns;
+	__extension__ unsigned __int128 ns, rate;
 
 	if (!read_pair(&first))
 		return false;
@@ -136,10 +134,10 @@ static bool calibrate(uint64_t *ret_rate, struct pair *ret_origin)
 	ns = last.ns - first.ns;
 	if (ns < CALIBRATE_NS / 2 || ns > SECOND_NS)
 		return false;
-	rate = (uint64_t)((ns << 32) / (last.ticks - first.ticks));
-	if (rate < RATE_MIN || rate > RATE_MAX)
+	rate = (ns << 64) / (last.ticks - first.ticks);
+	if (rate < RATE_MIN || rate > UINT64_MAX)
 		return false;
-	*ret_rate = rate;
+	*ret_rate = (uint64_t)rate;
 	*ret_origin = last;
 	return true;
 }
@@ -161,18 +159,41 @@ int clock_use_tsc(void)
 	/* Two threads may have come this far: the first one publishes. */
 	if (!cas_acq_rel(&tsc.state, &off, TSC_PUBLISHING))
 		return 0;
-	tsc.ticks = origin.ticks;
-	tsc.ns = origin.ns;
 	tsc.rate = rate;
+	tsc.offset_ns = origin.ns - ticks_ns(origin.ticks, rate);
 	store_release(&tsc.state, TSC_ON);	/* pairs with sm_now_ns() */
 	return 0;
 }
 
+/* Out of the way, with its stack frame. */
+static __attribute__((noinline)) uint64_t monotonic_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
 uint64_t sm_now_ns(void)
 {
-	if (load_acquire(&tsc.state) == TSC_ON)		/* pairs with clock_use_tsc() */
-		return tsc.ns + scale_ticks(ticks_now() - tsc.ticks, tsc.rate);
-	return clock_ns(CLOCK_MONOTONIC);
+	if (load_acquire(&tsc.state) != TSC_ON)		/* pairs with clock_use_tsc() */
+		return monotonic_ns();
+	return ticks_ns(ticks_now(), tsc.rate) + tsc.offset_ns;
+}
+
+/* The lowest bit tells the clocks apart, for the counter may be taken into use meanwhile. */
+uint64_t sm_clock_(void)
+{
+	if (load_acquire(&tsc.state) != TSC_ON)
+		return monotonic_ns() << 1;
+	return ticks_now() << 1 | 1;
+}
+
+uint64_t sm_clock_since_(uint64_t reading)
+{
+	uint64_t ticks;
+
+	if (!(reading & 1))
+		return sm_since_ns_(reading >> 1);
+	ticks = ticks_now() - (reading >> 1);
+	return (int64_t)ticks < 0 ? 0 : ticks_ns(ticks, tsc.rate);
 }
 
 #else
@@ -185,6 +206,16 @@ int clock_use_tsc(void)
 uint64_t sm_now_ns(void)
 {
 	return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t sm_clock_(void)
+{
+	return sm_now_ns();
+}
+
+uint64_t sm_clock_since_(uint64_t reading)
+{
+	return sm_since_ns_(reading);
 }
 
 #endif

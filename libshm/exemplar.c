@@ -17,6 +17,7 @@
 #include "utf8.h"
 
 #define POINTS_MAX 128		/* code points of all names and values, as OpenMetrics has it */
+#define PAIRS_MAX 16		/* what a reader hands out */
 #define COUNT_SHIFT 17
 #define BUSY UINT64_C(1)
 
@@ -76,7 +77,7 @@ static size_t format_labels(const struct sm_str *pairs, size_t npairs, char *ret
 {
 	size_t i, points = 0, len = 0;
 
-	if (!npairs || npairs > POINTS_MAX)
+	if (!npairs || npairs > PAIRS_MAX)
 		return 0;
 	for (i = 0; i < 2 * npairs; i++) {
 		const struct sm_str *s = &pairs[i];

@@ -2,8 +2,8 @@
 /*
  * exemplar_read.c - one exemplar, out of a slot that any writer may be filling (exemplar.c).
  *
- * Two equal copies whose sequence word is not busy are an exemplar that stood whole between them. The
- * series record is looked at first: its slots may have been given to another series since the
+ * Two equal copies whose sequence word is not busy are an exemplar that stood whole between them.
+ * The series record is looked at first: its slots may have been given to another series since the
  * caller's snapshot.
  */
 #include <errno.h>
@@ -43,7 +43,8 @@ static bool parse_labels(struct sm_exemplar *e, size_t len)
 			return false;
 		points += sm_utf8_length(e->pairs[n].ptr, e->pairs[n].len);
 		if (n % 2 == 0) {
-			if (!sm_catalog_name_ok(e->pairs[n].ptr, e->pairs[n].len, SM_LABEL_NAME_MAX) ||
+			if (!sm_catalog_name_ok(e->pairs[n].ptr, e->pairs[n].len,
+						SM_LABEL_NAME_MAX) ||
 			    known_name(e, e->pairs[n].ptr))
 				return false;
 		} else {
@@ -54,7 +55,8 @@ static bool parse_labels(struct sm_exemplar *e, size_t len)
 }
 
 /* 0, -ENOENT (empty, or cannot be shown), -EAGAIN (busy). */
-static int fill_exemplar(const struct sm_exemplar_rec *rec, unsigned bucket, struct sm_exemplar *out)
+static int fill_exemplar(const struct sm_exemplar_rec *rec, unsigned bucket,
+			 struct sm_exemplar *out)
 {
 	if (rec->seq & 1)
 		return -EAGAIN;
@@ -81,7 +83,8 @@ int sm_reader_exemplar(struct sm_reader *r, const struct sm_series_info *series,
 	if (bucket >= series->nexemplars || !series->exemplar || series->id >= r->geo.nseries ||
 	    (uint64_t)series->exemplar - 1 + bucket >= r->geo.nexemplars)
 		return -ENOENT;
-	rc = sm_reader_pread(r, &rec, sizeof(rec), r->geo.off_series + (uint64_t)series->id * sizeof(rec), NULL);
+	rc = sm_reader_pread(r, &rec, sizeof(rec),
+			     r->geo.off_series + (uint64_t)series->id * sizeof(rec), NULL);
 	if (rc)
 		return rc;
 	if (rec.state != SM_REC_LIVE || rec.incarnation != series->incarnation)

@@ -164,6 +164,21 @@ static void finish(const struct region *r, int fd, uint32_t slot)
 	store_release(&s->fold, 0);
 }
 
+/* What the writer was refused goes on to be counted in the header. Killed between the two stores: that
+ * one reason is not counted any more. */
+static void move_refusals(const struct region *r, struct sm_slot *s)
+{
+	uint64_t n;
+	unsigned i;
+
+	for (i = 0; i < SM_REFUSED_COUNT; i++) {
+		n = load_relaxed(&s->refused[i]);
+		store_relaxed(&s->refused[i], 0);
+		if (n)
+			add_relaxed(&r->head->refused[i], n);
+	}
+}
+
 int slot_fold(const struct region *r, int fd, uint32_t slot)
 {
 	struct sm_slot *s = region_slot(r, slot);
@@ -196,6 +211,7 @@ int slot_fold(const struct region *r, int fd, uint32_t slot)
 		return rc;
 	}
 	fold_special(r, slot, to);
+	move_refusals(r, s);
 	SM_STEP("fold:added");
 	r->head->folds++;
 	/* Pairs with the reader's acquire of g before it reads R: it sees all sums above. */

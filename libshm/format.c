@@ -37,8 +37,8 @@ static const uint64_t power10[20] = {
 	UINT64_C(10000000000000000000),
 };
 
-/* The top 128 bits of the number in limb[0..LIMBS), least significant first, rounded up. inexact: the
- * true number is a little larger than what the limbs hold. */
+/* The top 128 bits of the number in limb[0..LIMBS), least significant first, rounded up.
+ * inexact: the true number is a little larger than what the limbs hold. */
 static void power_store(int k, const uint32_t *limb, int inexact)
 {
 	sm_u128 top = 0;
@@ -242,7 +242,7 @@ size_t sm_format_double(double v, int point, char *ret_text, size_t size)
 		exponent += (int)n - 1;		/* of the first digit */
 		while (n > 1 && digits[n - 1] == '0')
 			n--;
-		/* As Go's strconv: an exponent below -4 and, for shortest forms, from 6 (21 is fmt's). */
+		/* As Go's strconv: an exponent below -4 and from 6 (21 is that of its fmt). */
 		if (exponent < -4 || exponent >= 6)
 			len += put_exponent(digits, n, exponent, ret_text + len);
 		else
@@ -268,10 +268,10 @@ size_t sm_format_units(sm_u128 units, unsigned decimals, char *ret_text, size_t 
 	/* Least significant digit first, in steps that fit a 64-bit division. */
 	do {
 		uint64_t part = (uint64_t)(units % power10[19]);
-		size_t upto = n + 19;
+		size_t stop = n + 19;
 
 		units /= power10[19];
-		for (; n < upto && (units || part); n++, part /= 10)
+		for (; n < stop && (units || part); n++, part /= 10)
 			digits[n] = (char)('0' + part % 10);
 	} while (units);
 	while (n <= decimals)

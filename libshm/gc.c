@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <shardmeter_reader.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -64,6 +65,8 @@ int sm_gc(const char *segment, unsigned min_age_s, struct sm_gc_result *ret, str
 	int fd, rc;
 
 	memset(ret, 0, sizeof(*ret));
+	if (!segment || !*segment)
+		segment = getenv("SHARDMETER_SEGMENT");
 	rc = sm_path_for(segment, path, sizeof(path), diag);
 	if (rc)
 		return rc;

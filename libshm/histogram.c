@@ -29,16 +29,9 @@ static bool accept(const struct handle *h, double *v)
 	return fabs(*v) * b->scale < UNITS_LIMIT;
 }
 
-static uint32_t bucket_of(const struct sm_buckets_ *b, double v)
+static size_t bucket_of(const struct sm_buckets_ *b, double v)
 {
-	uint32_t i, more;
-
-	if (v < 0)
-		return buckets_find(b, v);
-	i = sm_guide_(b, double_bits(v));
-	for (more = b->compares; more; more--)
-		i += v > b->bounds[i];
-	return i;
+	return v < 0 ? buckets_find(b, v) : sm_bucket_(b, double_bits(v));
 }
 
 static void observe(struct handle *h, uint64_t *cells, bool shared, double v)

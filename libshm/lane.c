@@ -32,7 +32,7 @@
 #define LANE_FREE	1u
 
 struct row {
-	char *entry[SM_ROW_ENTRIES_];
+	uintptr_t entry[SM_ROW_ENTRIES_];	/* minus the lane's address; 0: none */
 };
 
 struct control {
@@ -57,7 +57,7 @@ static uint32_t last_generation;		/* the same, so that a child never repeats one
 static __thread struct row *my_row;
 static __thread uint32_t my_tries;
 
-static char *const no_row[SM_ROW_ENTRIES_];
+static const uintptr_t no_row[SM_ROW_ENTRIES_];
 
 /* ---- set-up ------------------------------------------------------------------------------- */
 
@@ -165,6 +165,16 @@ static bool thread_gone(uint32_t tid)
 	return syscall(SYS_tgkill, (int)process_id(), (int)tid, 0) != 0 && errno == ESRCH;
 }
 
+static void row_set(struct row *row, unsigned entry, const char *lane)
+{
+	store_relaxed(&row->entry[entry], 0 - (uintptr_t)lane);
+}
+
+static char *row_lane(const struct row *row, unsigned entry)
+{
+	return (char *)(0 - load_relaxed(&row->entry[entry]));
+}
+
 static struct row *take_row(uint32_t tid)
 {
 	uint32_t i, n = load_relaxed(&next_row), owner;
@@ -188,7 +198,7 @@ static struct row *take_row(uint32_t tid)
 	return &rows[i];
 }
 
-char *const *sm_row_here_(void)
+const uintptr_t *sm_row_here_(void)
 {
 	int saved = errno;
 
@@ -224,11 +234,16 @@ void lanes_changed(void)
 	store_release(&control->generation, next ? next : fetch_add_relaxed(&last_generation, 1) + 1);
 }
 
-const uint32_t *lanes_generation(void)
+const uint32_t *lanes_generation_word(void)
+{
+	return &control->generation;
+}
+
+uint32_t lanes_generation(void)
 {
 	if (!load_relaxed(&control->generation))
 		lanes_changed();
-	return &control->generation;
+	return load_acquire(&control->generation);
 }
 
 void lanes_withdraw(unsigned number)
@@ -240,8 +255,8 @@ void lanes_withdraw(unsigned number)
 	for (i = 0; i < SM_MAX_LANES_PER_SLOT; i++)
 		store_relaxed(&control->owner[number][i], 0);
 	for (i = 0; i < n && i < ROWS; i++) {
-		store_relaxed(&rows[i].entry[2 * number], NULL);
-		store_relaxed(&rows[i].entry[2 * number + 1], NULL);
+		row_set(&rows[i], 2 * number, NULL);
+		row_set(&rows[i], 2 * number + 1, NULL);
 	}
 	store_relaxed(&control->shared[number], NULL);
 	store_relaxed(&control->wanted[number], 0);
@@ -315,7 +330,7 @@ static char *take_lane(unsigned number, struct row *row)
 			continue;
 		if (cas_acq_rel(&control->owner[number][i], &owner, tid + 1)) {
 			my_tries = 0;
-			store_relaxed(&row->entry[2 * number], control->lane[number][i]);
+			row_set(row, 2 * number, control->lane[number][i]);
 			return control->lane[number][i];
 		}
 	}
@@ -383,7 +398,7 @@ static uint64_t *find_cell(sm_where_ where, uint32_t ncells, bool *ret_shared)
 	if (now && !writer_has_cell(m, number, WHERE_BYTE(where) / 8))
 		return lost(m);		/* removed before this child took hold of it */
 	if (entry % 2 == 0 && row) {
-		lane = load_relaxed(&row->entry[entry]);
+		lane = row_lane(row, entry);
 		if (!lane)
 			lane = take_lane(number, row);
 		*ret_shared = !lane;
@@ -391,7 +406,7 @@ static uint64_t *find_cell(sm_where_ where, uint32_t ncells, bool *ret_shared)
 	if (!lane) {
 		lane = load_relaxed(&control->shared[number]);
 		if (row && entry % 2)
-			store_relaxed(&row->entry[entry], lane);
+			row_set(row, entry, lane);
 		slot = entry % 2 == 0 && m ? writer_slot(m) : NULL;
 		if (slot)
 			add_relaxed(&slot->shared_updates, 1);
@@ -422,7 +437,7 @@ char *lane_own(unsigned number)
 	sm_row_here_();
 	if (!my_row)
 		return NULL;
-	lane = load_relaxed(&my_row->entry[2 * number]);
+	lane = row_lane(my_row, 2 * number);
 	my_tries = 0;
 	return lane ? lane : take_lane(number, my_row);
 }

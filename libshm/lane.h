@@ -3,7 +3,7 @@
  * lane.h - which lane a thread writes to: rows, prepared lanes, fork.
  *
  * The process has one mapping marked MADV_WIPEONFORK: a control block and an array of rows. Each
- * thread owns a row: per region two lane pointers, [2r] its own lane, [2r + 1] the writer's
+ * thread owns a row: per region two lanes, [2r] its own lane, [2r + 1] the writer's
  * shared lane. A forked child (also of _Fork() or clone()) sees zeros, so that its first update
  * is sent to the slow path and it becomes a writer of its own.
  *
@@ -53,8 +53,9 @@ void lanes_withdraw(unsigned number);
 
 /* Some handle has another cell than before, or none: bindings that keep cells must ask again. */
 void lanes_changed(void);
-/* The word that says so, never 0 here. Process mutex held. */
-const uint32_t *lanes_generation(void);
+/* The word that says so, 0 in a new process; and a value of it that is not. Process mutex held. */
+const uint32_t *lanes_generation_word(void);
+uint32_t lanes_generation(void);
 
 /* Lanes of region `number` that are prepared and free, and that are prepared at all. */
 unsigned lanes_free(unsigned number);

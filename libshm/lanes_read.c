@@ -114,7 +114,8 @@ static bool next_run(const uint64_t *map, uint32_t *first, uint32_t *last, uint3
 static void zone_pages(const struct take *t, unsigned zone, uint32_t *ret_first, uint32_t *ret_end)
 {
 	*ret_first = t->r->geo.zone_first[zone] / CELLS_PER_PAGE;
-	*ret_end = *ret_first + (t->d->catalog->cells_used[zone] + CELLS_PER_PAGE - 1) / CELLS_PER_PAGE;
+	*ret_end = *ret_first +
+		   (t->d->catalog->cells_used[zone] + CELLS_PER_PAGE - 1) / CELLS_PER_PAGE;
 }
 
 static int charge(struct take *t, uint64_t bytes)
@@ -149,8 +150,8 @@ static int make_dense(struct take *t, struct column *c, uint32_t ncells)
 }
 
 /* Room for the pages of a zone that any of the maps has (nmaps maps, `words` words apart). */
-static int make_paged(struct take *t, struct column *c, unsigned zone, const uint64_t *maps, unsigned nmaps,
-		      size_t words)
+static int make_paged(struct take *t, struct column *c, unsigned zone, const uint64_t *maps,
+		      unsigned nmaps, size_t words)
 {
 	uint32_t first, end, page, stored = 0;
 	unsigned m;
@@ -185,11 +186,12 @@ static uint64_t *page_in(const struct column *c, uint32_t page)
 }
 
 /* Add one lane's zone to one or two columns (b may be NULL). */
-static int add_zone(struct take *t, unsigned lane, const uint64_t *map, unsigned zone, struct column *a,
-		    struct column *b)
+static int add_zone(struct take *t, unsigned lane, const uint64_t *map, unsigned zone,
+		    struct column *a, struct column *b)
 {
 	uint64_t base = sm_lane_offset(&t->r->geo, lane);
-	uint32_t first, end, last, page, cell, n, used = t->d->catalog->cells_used[zone], per_chunk, zone_page;
+	uint32_t first, end, last, page, cell, n, used = t->d->catalog->cells_used[zone], per_chunk,
+						  zone_page;
 	int rc;
 
 	zone_pages(t, zone, &first, &end);
@@ -202,12 +204,14 @@ static int add_zone(struct take *t, unsigned lane, const uint64_t *map, unsigned
 			n = n < used - cell ? n : used - cell;
 			rc = charge(t, (uint64_t)n * 8);
 			if (!rc)
-				rc = sm_reader_pread(t->r, t->r->chunk, (size_t)n * 8, base + (uint64_t)page * SM_PAGE,
-						  t->diag);
+				rc = sm_reader_pread(t->r, t->r->chunk, (size_t)n * 8,
+						     base + (uint64_t)page * SM_PAGE, t->diag);
 			if (!rc)
-				rc = add_run(t->d->catalog, zone, a, page_in(a, page - zone_page), t->r->chunk, cell, n);
+				rc = add_run(t->d->catalog, zone, a, page_in(a, page - zone_page),
+					     t->r->chunk, cell, n);
 			if (!rc && b)
-				rc = add_run(t->d->catalog, zone, b, page_in(b, page - zone_page), t->r->chunk, cell, n);
+				rc = add_run(t->d->catalog, zone, b, page_in(b, page - zone_page),
+					     t->r->chunk, cell, n);
 			if (rc)
 				return rc == -ENOMEM ? no_memory(t) : rc;
 		}
@@ -216,7 +220,8 @@ static int add_zone(struct take *t, unsigned lane, const uint64_t *map, unsigned
 }
 
 /* Copy one lane's zone into a paged column made for its map. */
-static int copy_zone(struct take *t, unsigned lane, const uint64_t *map, unsigned zone, struct column *c)
+static int copy_zone(struct take *t, unsigned lane, const uint64_t *map, unsigned zone,
+		     struct column *c)
 {
 	uint64_t base = sm_lane_offset(&t->r->geo, lane);
 	uint32_t first, end, last, cell, n, used = t->d->catalog->cells_used[zone], zone_page;
@@ -259,7 +264,8 @@ static void recent_put(struct column *c, uint32_t cell, const struct recent *v)
 	for (i = 0; i < SM_RECENT_CELLS; i++) {
 		place = c->page[(cell + i) / CELLS_PER_PAGE];
 		if (place)
-			c->v[(size_t)(place - 1) * CELLS_PER_PAGE + (cell + i) % CELLS_PER_PAGE] = v->cell[i];
+			c->v[(size_t)(place - 1) * CELLS_PER_PAGE + (cell + i) % CELLS_PER_PAGE] =
+				v->cell[i];
 	}
 }
 
@@ -269,14 +275,15 @@ static bool recent_steady(const struct recent *a, const struct recent *b)
 }
 
 /*
- * A mostrecent gauge is three cells under a sequence lock. Two copies, one after the other, that are
- * equal and even are a value that stood between them. One that goes on changing, or whose writer
- * died inside, is absent.
+ * A mostrecent gauge is three cells under a sequence lock. Two copies, one after the other, that
+ * are equal and even are a value that stood between them. One that goes on changing, or whose
+ * writer died inside, is absent.
  */
 static int settle_recents(struct take *t, unsigned lane, const uint64_t *map, struct column *c)
 {
 	const struct sm_catalog *cat = t->d->catalog;
-	uint64_t base = sm_lane_offset(&t->r->geo, lane) + (uint64_t)t->r->geo.zone_first[SM_ZONE_SET] * 8;
+	uint64_t base =
+		sm_lane_offset(&t->r->geo, lane) + (uint64_t)t->r->geo.zone_first[SM_ZONE_SET] * 8;
 	struct column again = { 0 };
 	struct recent first, second;
 	unsigned tries;
@@ -289,9 +296,11 @@ static int settle_recents(struct take *t, unsigned lane, const uint64_t *map, st
 	for (i = 0; !rc && i < cat->nrecents; i++) {
 		first = recent_of(c, cat->recent[i]);
 		second = recent_of(&again, cat->recent[i]);
-		for (tries = 0; !rc && !recent_steady(&first, &second) && tries < RECENT_TRIES; tries++) {
+		for (tries = 0; !rc && !recent_steady(&first, &second) && tries < RECENT_TRIES;
+		     tries++) {
 			first = second;
-			rc = sm_reader_pread(t->r, &second, sizeof(second), base + (uint64_t)cat->recent[i] * 8, t->diag);
+			rc = sm_reader_pread(t->r, &second, sizeof(second),
+					     base + (uint64_t)cat->recent[i] * 8, t->diag);
 		}
 		if (!recent_steady(&first, &second))
 			memset(&second, 0, sizeof(second));
@@ -318,7 +327,9 @@ int sm_take_prepare(struct take *t)
 {
 	int rc = make_dense(t, &t->d->total[SM_ZONE_ADD], t->d->catalog->cells_used[SM_ZONE_ADD]);
 
-	return rc ? rc : make_dense(t, &t->d->total[SM_ZONE_LIVE], t->d->catalog->cells_used[SM_ZONE_LIVE]);
+	return rc ? rc
+		  : make_dense(t, &t->d->total[SM_ZONE_LIVE],
+			       t->d->catalog->cells_used[SM_ZONE_LIVE]);
 }
 
 int sm_take_retired(struct take *t)
@@ -327,7 +338,8 @@ int sm_take_retired(struct take *t)
 	uint64_t *map = t->r->pagemaps;
 	int rc;
 
-	rc = sm_reader_pread(t->r, map, t->r->geo.pagemap_bytes, sm_pagemap_offset(&t->r->geo, lane), t->diag);
+	rc = sm_reader_pread(t->r, map, t->r->geo.pagemap_bytes,
+			     sm_pagemap_offset(&t->r->geo, lane), t->diag);
 	if (!rc)
 		rc = add_zone(t, lane, map, SM_ZONE_ADD, &t->d->total[SM_ZONE_ADD], NULL);
 	if (!rc && t->d->catalog->any_keep)
@@ -335,7 +347,8 @@ int sm_take_retired(struct take *t)
 	return rc;
 }
 
-int sm_take_slot(struct take *t, uint32_t slot, uint64_t mask, struct snap_writer *w, bool gauges, bool kept)
+int sm_take_slot(struct take *t, uint32_t slot, uint64_t mask, struct snap_writer *w, bool gauges,
+		 bool kept)
 {
 	const struct sm_header *geo = &t->r->geo;
 	size_t words = geo->pagemap_bytes / 8;
@@ -354,18 +367,21 @@ int sm_take_slot(struct take *t, uint32_t slot, uint64_t mask, struct snap_write
 		if (zones[z] == SM_ZONE_LIVE && !gauges)
 			continue;
 		/* Which pages the common writer has also says which up-down gauges it has. */
-		own = w && ((t->flags & SM_SNAPSHOT_WRITERS) || (w->common && zones[z] == SM_ZONE_LIVE));
+		own = w &&
+		      ((t->flags & SM_SNAPSHOT_WRITERS) || (w->common && zones[z] == SM_ZONE_LIVE));
 		if (own)
-			rc = make_paged(t, &w->zone[zones[z]], zones[z], t->r->pagemaps, geo->lanes_per_slot, words);
+			rc = make_paged(t, &w->zone[zones[z]], zones[z], t->r->pagemaps,
+					geo->lanes_per_slot, words);
 		for (l = 0; !rc && l < geo->lanes_per_slot; l++) {
 			lane = sm_lane_number(geo, slot, l);
-			rc = add_zone(t, lane, t->r->pagemaps + l * words, zones[z], &t->d->total[zones[z]],
-				      own ? &w->zone[zones[z]] : NULL);
+			rc = add_zone(t, lane, t->r->pagemaps + l * words, zones[z],
+				      &t->d->total[zones[z]], own ? &w->zone[zones[z]] : NULL);
 		}
 		if (rc)
 			return rc;
 	}
 	if (w && (gauges || (kept && t->d->catalog->any_keep)))
-		rc = copy_gauges(t, sm_lane_number(geo, slot, 0), t->r->pagemaps, &w->zone[SM_ZONE_SET]);
+		rc = copy_gauges(t, sm_lane_number(geo, slot, 0), t->r->pagemaps,
+				 &w->zone[SM_ZONE_SET]);
 	return rc;
 }

@@ -43,7 +43,8 @@ void sm_facts_unref(struct segment_facts *f)
 		free(f);
 }
 
-int sm_reader_pread(const struct sm_reader *r, void *ret_bytes, size_t len, uint64_t offset, struct sm_diag *diag)
+int sm_reader_pread(const struct sm_reader *r, void *ret_bytes, size_t len, uint64_t offset,
+		    struct sm_diag *diag)
 {
 	char *to = ret_bytes;
 	ssize_t n;
@@ -53,17 +54,19 @@ int sm_reader_pread(const struct sm_reader *r, void *ret_bytes, size_t len, uint
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return sm_diag_set(diag, -errno, "%s: cannot read: %s", r->facts->path, strerror(errno));
+			return sm_diag_set(diag, -errno, "%s: cannot read: %s", r->facts->path,
+					   strerror(errno));
 		if (n == 0)
-			return sm_diag_set(diag, -EBADMSG,
-					   "%s: truncated at byte %llu; remove the file, writers make a new one",
-					   r->facts->path, (unsigned long long)offset);
+			return sm_diag_set(
+				diag, -EBADMSG,
+				"%s: truncated at byte %llu; remove it, writers make a new one",
+				r->facts->path, (unsigned long long)offset);
 		to += n;
 		len -= (size_t)n;
 		offset += (uint64_t)n;
 	}
-	/* Pairs with the release stores of writers: what was published before what is in this copy is
-	 * seen by the next one. */
+	/* Pairs with the release stores of writers: what was published before what is in this
+	 * copy is seen by the next one. */
 	fence_acquire();
 	return 0;
 }
@@ -71,14 +74,16 @@ int sm_reader_pread(const struct sm_reader *r, void *ret_bytes, size_t len, uint
 int sm_reader_header(const struct sm_reader *r, struct sm_header *ret_header, struct sm_diag *diag)
 {
 	const char *now = (const char *)ret_header, *then = (const char *)&r->geo;
-	size_t first = offsetof(struct sm_header, slot_size), end = offsetof(struct sm_header, created_boot_ns);
+	size_t first = offsetof(struct sm_header, slot_size),
+	       end = offsetof(struct sm_header, created_boot_ns);
 	int rc = sm_reader_pread(r, ret_header, sizeof(*ret_header), 0, diag);
 
 	if (rc)
 		return rc;
 	if (ret_header->magic != r->geo.magic || ret_header->major != r->geo.major ||
 	    memcmp(now + first, then + first, end - first) != 0)
-		return sm_diag_set(diag, -EBADMSG, "%s: the header was overwritten after it had been checked",
+		return sm_diag_set(diag, -EBADMSG,
+				   "%s: the header was overwritten after it had been checked",
 				   r->facts->path);
 	return 0;
 }
@@ -95,9 +100,11 @@ int sm_reader_measure(struct sm_reader *r, struct sm_diag *diag)
 	if (fstatfs(r->fd, &fs) == 0) {
 		r->fs_free = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
 		r->fs_total = (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize;
-		/* Others may hold pages for which they count no blocks (no fallocate, compression). */
+		/* Others may count no blocks for pages that they hold (compression). */
 		if (fs.f_type != TMPFS_MAGIC && (unsigned long)fs.f_type != RAMFS_MAGIC)
-			r->allocated = (uint64_t)st.st_size < UINT64_C(1) << 30 ? (uint64_t)st.st_size : UINT64_C(1) << 30;
+			r->allocated = (uint64_t)st.st_size < UINT64_C(1) << 30
+					       ? (uint64_t)st.st_size
+					       : UINT64_C(1) << 30;
 	}
 	return 0;
 }
@@ -111,8 +118,10 @@ int sm_reader_afford(struct sm_reader *r, uint64_t bytes, const char *what, stru
 	rc = sm_reader_measure(r, diag);	/* it may have grown since */
 	if (rc || bytes <= r->allocated + READER_SLACK)
 		return rc;
-	return sm_diag_set(diag, -EBADMSG, "%s: damaged: claims %llu bytes of %s, but the file holds only %llu",
-			   r->facts->path, (unsigned long long)bytes, what, (unsigned long long)r->allocated);
+	return sm_diag_set(diag, -EBADMSG,
+			   "%s: damaged: claims %llu bytes of %s, but the file holds only %llu",
+			   r->facts->path, (unsigned long long)bytes, what,
+			   (unsigned long long)r->allocated);
 }
 
 /* ---- attaching ---------------------------------------------------------------------------- */
@@ -138,7 +147,8 @@ static void copy_printable(char *to, const char *from, size_t size)
 	to[i] = '\0';
 }
 
-static struct segment_facts *new_facts(const struct sm_header *h, const struct stat *st, const char *path)
+static struct segment_facts *new_facts(const struct sm_header *h, const struct stat *st,
+				       const char *path)
 {
 	size_t len = strlen(path) + 1;
 	struct segment_facts *f = calloc(1, sizeof(*f) + len);
@@ -166,8 +176,8 @@ static struct segment_facts *new_facts(const struct sm_header *h, const struct s
 }
 
 /* Is this a segment, and one that we can read? 0, SM_NOT_READY, -errno. */
-static int check_header(int fd, const char *path, struct sm_header *ret_header, struct stat *ret_stat,
-			struct sm_diag *diag)
+static int check_header(int fd, const char *path, struct sm_header *ret_header,
+			struct stat *ret_stat, struct sm_diag *diag)
 {
 	struct sm_diag inner;
 	ssize_t n;
@@ -194,7 +204,8 @@ static int check_header(int fd, const char *path, struct sm_header *ret_header, 
 	if (rc)
 		return sm_diag_set(diag, rc, "%.180s: %.300s", path, inner.message);
 	if (ret_header->state != SM_SEG_READY && ret_header->state != SM_SEG_SUPERSEDED)
-		return sm_diag_set(diag, -EBADMSG, "%s: damaged header: state is %u", path, ret_header->state);
+		return sm_diag_set(diag, -EBADMSG, "%s: damaged header: state is %u", path,
+				   ret_header->state);
 	return 0;
 }
 
@@ -227,12 +238,14 @@ int sm_reader_open_fd(int fd, const char *path, struct sm_reader **ret_reader, s
 	rc = sm_reader_measure(r, diag);
 	/* Slots and page maps are reserved at creation, whatever is used of them. */
 	if (!rc)
-		rc = sm_reader_afford(r, (uint64_t)h.nslots * sizeof(struct sm_slot), "slots", diag);
+		rc = sm_reader_afford(r, (uint64_t)h.nslots * sizeof(struct sm_slot), "slots",
+				      diag);
 	if (!rc)
-		rc = sm_reader_afford(r, (uint64_t)h.lanes_per_slot * h.pagemap_bytes, "page maps", diag);
+		rc = sm_reader_afford(r, (uint64_t)h.lanes_per_slot * h.pagemap_bytes, "page maps",
+				      diag);
 	if (!rc) {
-		r->slots = malloc((size_t)h.nslots * sizeof(struct sm_slot));
-		r->pagemaps = malloc((size_t)h.lanes_per_slot * h.pagemap_bytes);
+		r->slots = calloc((size_t)h.nslots + 1, sizeof(*r->slots));
+		r->pagemaps = calloc((size_t)h.lanes_per_slot + 1, h.pagemap_bytes + 8);
 		if (!r->slots || !r->pagemaps)
 			rc = sm_diag_set(diag, -ENOMEM, "no memory");
 	}
@@ -249,10 +262,15 @@ static int no_permission(const char *path, struct sm_diag *diag)
 	struct stat st;
 
 	if (stat(path, &st) != 0)
-		return sm_diag_set(diag, -EACCES, "%s: no permission to look there; check the directories above it", path);
-	return sm_diag_set(diag, -EACCES,
-			   "%s belongs to uid %u, gid %u, mode %04o, and this is uid %u: run as that user or in that group, or let the writers create it with SHARDMETER_GROUP=<group of both>",
-			   path, st.st_uid, st.st_gid, st.st_mode & 07777, geteuid());
+		return sm_diag_set(
+			diag, -EACCES,
+			"%s: no permission to look there; check the directories above it", path);
+	return sm_diag_set(
+		diag, -EACCES,
+		"%s belongs to uid %u, gid %u, mode %04o, and this is uid %u: "
+		"run as that user or in that group, or let the writers create it "
+		"with SHARDMETER_GROUP=<group of both>",
+		path, st.st_uid, st.st_gid, st.st_mode & 07777, geteuid());
 }
 
 static int open_path(const char *path, struct sm_reader **ret_reader, struct sm_diag *diag)
@@ -272,7 +290,9 @@ static int open_path(const char *path, struct sm_reader **ret_reader, struct sm_
 	case EPERM:
 		return no_permission(path, diag);
 	case ELOOP:
-		return sm_diag_set(diag, -ELOOP, "%s is a symbolic link; a segment must be the file itself", path);
+		return sm_diag_set(diag, -ELOOP,
+				   "%s is a symbolic link; a segment must be the file itself",
+				   path);
 	default:
 		return sm_diag_set(diag, -errno, "%s: %s", path, strerror(errno));
 	}
@@ -293,7 +313,8 @@ int sm_reader_open(const char *segment, struct sm_reader **ret_reader, struct sm
 	rc = open_path(path, ret_reader, diag);
 	/* Writers of our layout may have their own file beside one of another: see region.c. */
 	if (rc == -EPROTONOSUPPORT &&
-	    snprintf(beside, sizeof(beside), "%s.layout%d", path, SM_LAYOUT_MAJOR) < (int)sizeof(beside) &&
+	    snprintf(beside, sizeof(beside), "%s.layout%d", path, SM_LAYOUT_MAJOR) <
+		    (int)sizeof(beside) &&
 	    lstat(beside, &st) == 0)
 		rc = open_path(beside, ret_reader, diag);
 	return rc;

@@ -2,10 +2,11 @@
 /*
  * reader_internal.h - struct sm_reader, and how its parts get at the file.
  *
- * layout <- geometry <- reader <- catalog_read, ring_read, exemplar_read <- snapshot <- value <- text
+ * layout <- geometry <- reader <- catalog_read, ring_read, exemplar_read <- snapshot <- value,
+ * text, check
  *
- * The rule of the whole reader: copy bytes with sm_reader_pread(), check the copy, use the copy. Nothing
- * else touches the file.
+ * The rule of the whole reader: copy bytes with sm_reader_pread(), check the copy, use the copy.
+ * Nothing else touches the file.
  */
 #ifndef SM_READER_INTERNAL_H
 #define SM_READER_INTERNAL_H
@@ -63,17 +64,19 @@ struct sm_reader {
 #define READER_SLACK	(UINT64_C(16) << 20)
 
 /*
- * Attach to an open descriptor, which the reader then owns (it is closed on failure, too). path is for
- * messages and sm_reader_current(). Results as sm_reader_open().
+ * Attach to an open descriptor, which the reader then owns (it is closed on failure, too). path is
+ * for messages and sm_reader_current(). Results as sm_reader_open().
  */
-int sm_reader_open_fd(int fd, const char *path, struct sm_reader **ret_reader, struct sm_diag *diag);
+int sm_reader_open_fd(int fd, const char *path, struct sm_reader **ret_reader,
+		      struct sm_diag *diag);
 
 /*
- * Copy [offset, offset + len). 0; -EBADMSG if the file is shorter (it was truncated); -errno. offset
- * and buffer are multiples of 8 wherever words are read that others change: the kernel copies
- * aligned words whole. Acquires: reads of a later call see at least what this one saw.
+ * Copy [offset, offset + len). 0; -EBADMSG if the file is shorter (it was truncated); -errno.
+ * offset and buffer are multiples of 8 wherever words are read that others change: the kernel
+ * copies aligned words whole. Acquires: reads of a later call see at least what this one saw.
  */
-int sm_reader_pread(const struct sm_reader *r, void *ret_bytes, size_t len, uint64_t offset, struct sm_diag *diag);
+int sm_reader_pread(const struct sm_reader *r, void *ret_bytes, size_t len, uint64_t offset,
+		    struct sm_diag *diag);
 
 /*
  * Copy the header and compare its write-once part with the one that was checked at attach.
@@ -84,7 +87,8 @@ int sm_reader_header(const struct sm_reader *r, struct sm_header *ret_header, st
 /* Look how much memory the file and its file system have: r->allocated and fs_*. 0 or -errno. */
 int sm_reader_measure(struct sm_reader *r, struct sm_diag *diag);
 
-/* May the segment make us handle this many bytes? -EBADMSG with diag if it does not hold that much. */
+/* May the segment make us handle this many bytes? -EBADMSG with diag if it does not hold that
+ * much. */
 int sm_reader_afford(struct sm_reader *r, uint64_t bytes, const char *what, struct sm_diag *diag);
 
 static inline uint64_t sm_reader_clock_ns(clockid_t id)

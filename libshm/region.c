@@ -155,7 +155,7 @@ static int fill_in(int fd, const struct region_options *o, bool begun, struct sm
 	h.created_boot_ns = clock_of(CLOCK_BOOTTIME);
 	h.creator_uid = geteuid();
 	if (getrandom(h.segment_id, sizeof(h.segment_id), 0) != sizeof(h.segment_id))
-		return sm_diag_set(diag, -errno, "no random numbers: %s", strerror(errno));
+		return sm_diag_set(diag, -errno, "%s: no random numbers for it: %s", o->path, strerror(errno));
 	read_boot_id(h.boot_id, sizeof(h.boot_id));
 	h.families_used = h.series_used = 0;
 	h.strings_used = 16;			/* offset 0 means none */
@@ -275,6 +275,11 @@ static int ready(int fd)
 	return h.magic != SM_MAGIC || h.state != SM_SEG_EMPTY;
 }
 
+static int cannot_read(const char *path, int error, struct sm_diag *diag)
+{
+	return sm_diag_set(diag, -error, "%s: cannot read: %s", path, strerror(error));
+}
+
 /* Complete an empty file, or find that another did. */
 static int make_ready(int fd, const struct region_options *o, struct sm_diag *diag)
 {
@@ -282,10 +287,10 @@ static int make_ready(int fd, const struct region_options *o, struct sm_diag *di
 	int rc;
 
 	rc = ready(fd);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	if (fstat(fd, &st) != 0)
-		return -errno;
+	if (rc > 0)
+		return 0;
+	if (rc < 0 || fstat(fd, &st) != 0)
+		return cannot_read(o->path, rc < 0 ? -rc : errno, diag);
 	if (!o->create)
 		return sm_diag_set(diag, -ENOENT, "%s is not ready: its creator has not finished", o->path);
 	rc = lock_plain(fd, o->lock_timeout_ms);
@@ -294,10 +299,10 @@ static int make_ready(int fd, const struct region_options *o, struct sm_diag *di
 				   o->path, o->lock_timeout_ms);
 	SM_STEP("create:locked");
 	rc = ready(fd);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	if (fstat(fd, &st) != 0)
-		return -errno;
+	if (rc > 0)
+		return 0;
+	if (rc < 0 || fstat(fd, &st) != 0)
+		return cannot_read(o->path, rc < 0 ? -rc : errno, diag);
 	if (st.st_uid == geteuid())
 		finish_mode(fd, o);
 	/* The size is the first thing that a creator sets. */
@@ -316,6 +321,14 @@ static void warn_file_system(int fd, const char *path, struct sm_diag *diag)
 }
 
 /* Another layout major is another file beside it: "name" and "name.layout2". */
+/* Does its creator just give it to its group? See open_new(). */
+static bool is_being_made(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0 && (st.st_mode & 07777) == 0600;
+}
+
 static int open_path(struct region *r, const struct region_options *o, struct sm_diag *diag)
 {
 	struct stat st;
@@ -326,6 +339,11 @@ static int open_path(struct region *r, const struct region_options *o, struct sm
 	snprintf(r->path, sizeof(r->path), "%s", o->path);
 	for (tries = 0, fd = -ENOENT; fd == -ENOENT && tries < 8; tries++) {
 		fd = open_existing(o->path, diag);
+		if (fd == -EACCES && tries < 7 && is_being_made(o->path)) {
+			nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+			fd = -ENOENT;
+			continue;
+		}
 		if (fd == -ENOENT) {
 			if (!o->create)
 				return sm_diag_set(diag, -ENOENT, "no segment at %s", o->path);

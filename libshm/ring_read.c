@@ -2,9 +2,10 @@
 /*
  * ring_read.c - slow operations, out of rings that are being written (ring.c).
  *
- * An entry is copied twice. Two equal copies whose seq is that of the wanted number are an entry that
- * stood whole between them; anything else is passed over: it is being written, was overtaken, or
- * its writer died in it. Entries of an earlier writer of the slot, which had another name, do not count.
+ * An entry is copied twice. Two equal copies whose seq is that of the wanted number are an entry
+ * that stood whole between them; anything else is passed over: it is being written, was overtaken,
+ * or its writer died in it. Entries of an earlier writer of the slot, which had another name, do
+ * not count.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,8 +24,10 @@ static size_t bounded(const char *text, size_t size)
 /* "key=value\0key=value\0" to pairs; the texts go to out->attribute_text, '=' becomes a NUL. */
 static void parse_attributes(const struct sm_ring_entry *e, struct sm_slow *out)
 {
-	size_t len = e->attributes_len < sizeof(e->attributes) ? e->attributes_len : sizeof(e->attributes);
-	size_t at, one, key, to = 0, most = sizeof(out->attributes) / sizeof(out->attributes[0]) / 2;
+	size_t len = e->attributes_len < sizeof(e->attributes) ? e->attributes_len
+							       : sizeof(e->attributes);
+	size_t at, one, key, to = 0,
+			     most = sizeof(out->attributes) / sizeof(out->attributes[0]) / 2;
 	const char *equals;
 	struct sm_str *pair;
 
@@ -70,9 +73,11 @@ static void fill_slow(const struct sm_ring_entry *e, struct sm_slow *out)
 }
 
 /* Entry `number` of a slot: 1 and *ret_entry, 0 if it is not there, -errno. */
-static int read_entry(const struct sm_reader *r, uint32_t slot, uint64_t number, struct sm_ring_entry *ret_entry)
+static int read_entry(const struct sm_reader *r, uint32_t slot, uint64_t number,
+		      struct sm_ring_entry *ret_entry)
 {
-	uint64_t offset = sm_ring_offset(&r->geo, slot, (unsigned)(number & (r->geo.ring_entries - 1)));
+	uint64_t offset =
+		sm_ring_offset(&r->geo, slot, (unsigned)(number & (r->geo.ring_entries - 1)));
 	struct sm_ring_entry again;
 	int rc = sm_reader_pread(r, ret_entry, sizeof(*ret_entry), offset, NULL);
 
@@ -87,7 +92,8 @@ static int read_entry(const struct sm_reader *r, uint32_t slot, uint64_t number,
 static int read_ring(const struct sm_reader *r, uint32_t slot, const struct sm_slot *s,
 		     int (*fn)(void *ctx, const struct sm_slow *slow), void *ctx, int *count)
 {
-	uint64_t number = s->ring_head > r->geo.ring_entries ? s->ring_head - r->geo.ring_entries : 0;
+	uint64_t number =
+		s->ring_head > r->geo.ring_entries ? s->ring_head - r->geo.ring_entries : 0;
 	struct sm_ring_entry e;
 	struct sm_slow slow;
 	int rc;
@@ -116,10 +122,12 @@ int sm_reader_slow(struct sm_reader *r, int (*fn)(void *ctx, const struct sm_slo
 	int rc, count = 0;
 	uint32_t i;
 
-	rc = sm_reader_pread(r, r->slots, (size_t)r->geo.nslots * sizeof(*s), r->geo.off_slots, NULL);
+	rc = sm_reader_pread(r, r->slots, (size_t)r->geo.nslots * sizeof(*s), r->geo.off_slots,
+			     NULL);
 	for (i = 0; !rc && i < r->geo.nslots; i++) {
 		s = &r->slots[i];
-		if (s->state != SM_SLOT_LIVE && s->state != SM_SLOT_ADOPTING && s->state != SM_SLOT_COMMON)
+		if (s->state != SM_SLOT_LIVE && s->state != SM_SLOT_ADOPTING &&
+		    s->state != SM_SLOT_COMMON)
 			continue;
 		rc = read_ring(r, i, s, fn, ctx, &count);
 	}

@@ -7,7 +7,8 @@
 
 #include "geometry.h"
 
-#define DEFAULT_LANES_USED	3	/* a writer with two threads that count: one lane each, and the shared one */
+#define DEFAULT_LANES_USED \
+	3 /* a writer with two threads that count: one lane each, and the shared one */
 #define DEFAULT_BOUNDS		11
 #define DEFAULT_LABEL_BYTES	32
 #define GRID_BOUNDS		241	/* seconds: 8 a doubling from 2^-20 to 2^10 */
@@ -27,8 +28,10 @@ static uint32_t at_least(uint64_t want, uint32_t most)
 
 uint64_t sm_size_predict(const struct sm_size_question *q)
 {
-	uint64_t series = (uint64_t)q->counters + q->gauges + q->histograms, families, add, set, bytes;
-	uint64_t buckets = (uint64_t)(q->bounds ? q->bounds : DEFAULT_BOUNDS) + (q->grid ? GRID_BOUNDS : 0) + 1;
+	uint64_t series = (uint64_t)q->counters + q->gauges + q->histograms, families, add, set,
+		 bytes;
+	uint64_t buckets = (uint64_t)(q->bounds ? q->bounds : DEFAULT_BOUNDS) +
+			   (q->grid ? GRID_BOUNDS : 0) + 1;
 	uint64_t lanes = q->lanes_used ? q->lanes_used : DEFAULT_LANES_USED;
 	uint32_t label_bytes = q->label_bytes ? q->label_bytes : DEFAULT_LABEL_BYTES;
 	struct sm_geometry_wish wish = { 0 };
@@ -49,8 +52,9 @@ uint64_t sm_size_predict(const struct sm_size_question *q)
 		wish.cells = at_least(add, SM_MAX_CELLS / 2);
 	sm_geometry_init(&h, &wish, NULL);
 
-	bytes = h.off_families + h.hold_bytes;		/* at creation, with the common writer's hold bits */
-	bytes += pages(families * sizeof(struct sm_family_rec)) + pages(series * sizeof(struct sm_series_rec));
+	bytes = h.off_families + h.hold_bytes; /* at creation, with the common writer's hold bits */
+	bytes += pages(families * sizeof(struct sm_family_rec)) +
+		 pages(series * sizeof(struct sm_series_rec));
 	bytes += pages(families * FAMILY_TEXT + series * sm_size_class(label_bytes + 1));
 	bytes += q->writers * (h.hold_bytes + pages((uint64_t)h.ring_entries * h.ring_entry_size));
 	/* Two retired lanes and those of the writers; set gauges only in a writer's shared lane. */

@@ -7,17 +7,17 @@
  *	3  lanes: R[g & 1], and those of every slot that is not free, without 0 < fold <= g
  *	4  header and slots again: another g, incarnation, state or fold, or a removal: start over
  *
- * Why this is exact: a dead writer's counts are in its own lanes up to the commit of their fold and in
- * R[g & 1] from it on (fold.c), and step 4 proves that no commit fell into step 3. A lane only
- * grows, so it does not matter when in step 3 it was read. A lane, page or series that appears after it
- * was looked for holds counts that no earlier snapshot had, either.
+ * Why this is exact: a dead writer's counts are in its own lanes up to the commit of their fold
+ * and in R[g & 1] from it on (fold.c), and step 4 proves that no commit fell into step 3. A lane
+ * only grows, so it does not matter when in step 3 it was read. A lane, page or series that
+ * appears after it was looked for holds counts that no earlier snapshot had, either.
  *
- * Writers are not stopped by any of this. If they keep folding, the last good snapshot is served again,
- * marked stale.
+ * Writers are not stopped by any of this. If they keep folding, the last good snapshot is served
+ * again, marked stale.
  *
- * Double cells. Folding adds a writer's doubles in another order than a reader did before, so their sum
- * may come out lower by a rounding. A counter must not fall: a drop of up to 10^-12 of the value
- * is held back (publish_doubles()).
+ * Double cells. Folding adds a writer's doubles in another order than a reader did before, so
+ * their sum may come out lower by a rounding. A counter must not fall: a drop of up to 10^-12 of
+ * the value is held back (publish_doubles()).
  */
 #include "snapshot.h"
 
@@ -38,8 +38,8 @@
 #define PAUSE_LAST_NS	1000000
 #define ROUNDING	1e-12
 
-#define WRITER_NAME_CHARS	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/~-"
-#define NAME_ROOM		(SM_WRITER_NAME_MAX + 1 + 8)	/* "#4095" for a name that is there twice */
+#define WRITER_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/~-"
+#define NAME_ROOM	  (SM_WRITER_NAME_MAX + 1 + 8) /* "#4095" for a name that is there twice */
 
 /* The texts of one writer. */
 struct writer_texts {
@@ -95,8 +95,8 @@ void sm_snapshot_free(const struct sm_snapshot *s)
 	free((void *)(uintptr_t)s);
 }
 
-static int give_out(struct snap_data *d, unsigned retries, int stale, const struct sm_snapshot **ret,
-		    struct sm_diag *diag)
+static int give_out(struct snap_data *d, unsigned retries, int stale,
+		    const struct sm_snapshot **ret, struct sm_diag *diag)
 {
 	struct snapshot *s = malloc(sizeof(*s));
 
@@ -125,7 +125,8 @@ static bool ask_alive(struct take *t, uint32_t slot)
 	if (held < 0 && !t->r->lock_trouble_told) {
 		/* Better a gauge too many than one that vanishes because a query failed. */
 		t->r->lock_trouble_told = true;
-		sm_diag_set(t->diag, held, "%s: cannot ask for life locks: %s; all writers are shown as alive",
+		sm_diag_set(t->diag, held,
+			    "%s: cannot ask for life locks: %s; all writers are shown as alive",
 			    t->r->facts->path, strerror(-held));
 	}
 	return held != 0;
@@ -139,7 +140,8 @@ static int find_used(struct attempt *a)
 	const struct sm_slot *s;
 	struct used_slot *u;
 	uint32_t i, writers = 0;
-	int rc = sm_reader_pread(r, r->slots, (size_t)r->geo.nslots * sizeof(*s), r->geo.off_slots, t->diag);
+	int rc = sm_reader_pread(r, r->slots, (size_t)r->geo.nslots * sizeof(*s), r->geo.off_slots,
+				 t->diag);
 
 	if (rc)
 		return rc;
@@ -148,7 +150,7 @@ static int find_used(struct attempt *a)
 		return sm_diag_set(t->diag, -ENOMEM, "no memory");
 	for (i = 0; i < r->geo.nslots; i++) {
 		s = slot_copy(r, i);
-		/* Slot 0 and only slot 0 is the common writer's; anything else unknown is damage. */
+		/* Slot 0 and only slot 0 is the common writer's. */
 		if (s->state == SM_SLOT_FREE)
 			continue;
 		if (s->state > SM_SLOT_COMMON || (s->state == SM_SLOT_COMMON) != (i == 0)) {
@@ -178,10 +180,12 @@ static int slots_again(struct attempt *a)
 	for (i = 0; i < a->nused; i++) {
 		then = slot_copy(r, a->used[i].slot);
 		rc = sm_reader_pread(r, &now, offsetof(struct sm_slot, pid),
-				  r->geo.off_slots + (uint64_t)a->used[i].slot * sizeof(now), a->t.diag);
+				     r->geo.off_slots + (uint64_t)a->used[i].slot * sizeof(now),
+				     a->t.diag);
 		if (rc)
 			return rc;
-		if (now.incarnation != then->incarnation || now.fold != then->fold || now.state != then->state)
+		if (now.incarnation != then->incarnation || now.fold != then->fold ||
+		    now.state != then->state)
 			return -EAGAIN;
 	}
 	return 0;
@@ -199,7 +203,8 @@ static size_t bounded(const char *text, size_t size)
 /* "key=value\0key=value\0" to pairs of pointers; what is malformed is left out. */
 static size_t parse_metadata(const struct sm_slot *s, struct writer_texts *x)
 {
-	size_t len = s->metadata_len < sizeof(s->metadata) ? s->metadata_len : sizeof(s->metadata), at, one, n = 0, to = 0;
+	size_t len = s->metadata_len < sizeof(s->metadata) ? s->metadata_len : sizeof(s->metadata),
+	       at, one, n = 0, to = 0;
 	const char *equals;
 
 	for (at = 0; at < len && n < SM_METADATA_MAX; at += one + 1) {
@@ -209,9 +214,13 @@ static size_t parse_metadata(const struct sm_slot *s, struct writer_texts *x)
 			continue;
 		/* The cleaned pair is never longer, and its '=' becomes the NUL of the key. */
 		x->pairs[2 * n] = x->metadata + to;
-		to += sm_clean_text(x->metadata + to, s->metadata + at, (size_t)(equals - (s->metadata + at))) + 1;
+		to += sm_clean_text(x->metadata + to, s->metadata + at,
+				    (size_t)(equals - (s->metadata + at))) +
+		      1;
 		x->pairs[2 * n + 1] = x->metadata + to;
-		to += sm_clean_text(x->metadata + to, equals + 1, one - (size_t)(equals + 1 - (s->metadata + at))) + 1;
+		to += sm_clean_text(x->metadata + to, equals + 1,
+				    one - (size_t)(equals + 1 - (s->metadata + at))) +
+		      1;
 		n++;
 	}
 	return n;
@@ -236,7 +245,9 @@ static void fill_writer(const struct sm_slot *s, const struct used_slot *u, stru
 	clean_name(s, x->name);
 	sm_clean_text(x->version, s->version, bounded(s->version, SM_VERSION_MAX));
 	w->slot = u->slot;
-	w->state = s->state == SM_SLOT_COMMON ? SM_WRITER_COMMON : u->alive ? SM_WRITER_LIVE : SM_WRITER_DEAD;
+	w->state = s->state == SM_SLOT_COMMON ? SM_WRITER_COMMON
+		   : u->alive		      ? SM_WRITER_LIVE
+					      : SM_WRITER_DEAD;
 	w->name = x->name;
 	w->version = x->version;
 	w->metadata = x->pairs;
@@ -311,7 +322,8 @@ static int read_holds(struct take *t, uint32_t slot, struct snap_writer *w)
 	w->holds = malloc((words + 1) * sizeof(*w->holds));
 	if (!w->holds)
 		return sm_diag_set(t->diag, -ENOMEM, "no memory");
-	rc = sm_reader_pread(t->r, w->holds, words * 8, sm_hold_offset(geo, slot) + first / 64 * 8, t->diag);
+	rc = sm_reader_pread(t->r, w->holds, words * 8, sm_hold_offset(geo, slot) + first / 64 * 8,
+			     t->diag);
 	w->holds[words] = 0;
 	for (i = 0; first % 64 && i < words; i++)
 		w->holds[i] = w->holds[i] >> (first % 64) | w->holds[i + 1] << (64 - first % 64);
@@ -410,8 +422,9 @@ static void fill_public(struct attempt *a)
 }
 
 /*
- * Hold back drops of double counters that are roundings, and remember what is published. r->doubles is
- * sorted by cell, as the catalog's list is; a cell that was given to another series begins anew.
+ * Hold back drops of double counters that are roundings, and remember what is published.
+ * r->doubles is sorted by cell, as the catalog's list is; a cell that was given to another series
+ * begins anew.
  */
 static int publish_doubles(struct sm_reader *r, struct snap_data *d)
 {
@@ -507,7 +520,8 @@ static int read_all(struct attempt *a)
 }
 
 /* One try; NULL and *ret_error if it failed, -EAGAIN if it met a change. */
-static struct snap_data *attempt(struct sm_reader *r, unsigned flags, struct sm_diag *diag, int *ret_error)
+static struct snap_data *attempt(struct sm_reader *r, unsigned flags, struct sm_diag *diag,
+				 int *ret_error)
 {
 	struct attempt a = { .t = { .r = r, .diag = diag, .flags = flags } };
 	struct snap_data *d = calloc(1, sizeof(*d));
@@ -555,9 +569,11 @@ int sm_snapshot_take(struct sm_reader *r, unsigned flags, const struct sm_snapsh
 		if (rc != -EAGAIN)
 			return rc;
 		nanosleep(&pause, NULL);
-		pause.tv_nsec = pause.tv_nsec * 2 < PAUSE_LAST_NS ? pause.tv_nsec * 2 : PAUSE_LAST_NS;
+		pause.tv_nsec =
+			pause.tv_nsec * 2 < PAUSE_LAST_NS ? pause.tv_nsec * 2 : PAUSE_LAST_NS;
 	}
 	if (r->last && (r->last->per_writer || !(flags & SM_SNAPSHOT_WRITERS)))
 		return give_out(r->last, tries, 1, ret_snapshot, diag);
-	return sm_diag_set(diag, -EAGAIN, "%s: writers kept folding during %u tries; try again", r->facts->path, TRIES);
+	return sm_diag_set(diag, -EAGAIN, "%s: writers kept folding during %u tries; try again",
+			   r->facts->path, TRIES);
 }

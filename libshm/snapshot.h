@@ -12,9 +12,9 @@
 #define CELLS_PER_PAGE (SM_PAGE / 8)
 
 /*
- * Cells of one zone, of one lane or added over several. Dense (page is NULL): v has ncells cells. Paged:
- * only those pages that the lanes have; page[p] is 1 + the page's place in v, 0 reads as zeros.
- * carry counts, per cell of v, how often a sum wrapped at 2^64; NULL as long as none did.
+ * Cells of one zone, of one lane or added over several. Dense (page is NULL): v has ncells cells.
+ * Paged: only those pages that the lanes have; page[p] is 1 + the page's place in v, 0 reads as
+ * zeros. carry counts, per cell of v, how often a sum wrapped at 2^64; NULL as long as none did.
  */
 struct column {
 	uint32_t ncells;
@@ -24,7 +24,8 @@ struct column {
 	int32_t *carry;
 };
 
-/* The cell, or NULL if it was never written. *ret_run: how many from it on are alike, itself included. */
+/* The cell, or NULL if it was never written. *ret_run: how many from it on are alike, itself
+ * included. */
 static inline const uint64_t *column_at(const struct column *c, uint32_t cell, uint32_t *ret_run)
 {
 	uint32_t place;
@@ -112,10 +113,11 @@ int sm_take_prepare(struct take *t);
 int sm_take_retired(struct take *t);
 
 /*
- * Add the lanes of a slot. w: where to keep what is wanted per writer, NULL if the slot is none yet.
- * gauges: its set gauges and up-down gauges count (it lives); kept: only its kept gauges do.
+ * Add the lanes of a slot. w: where to keep what is wanted per writer, NULL if the slot is none
+ * yet. gauges: its set gauges and up-down gauges count (it lives); kept: only its kept gauges do.
  */
-int sm_take_slot(struct take *t, uint32_t slot, uint64_t mask, struct snap_writer *w, bool gauges, bool kept);
+int sm_take_slot(struct take *t, uint32_t slot, uint64_t mask, struct snap_writer *w, bool gauges,
+		 bool kept);
 
 /* ---- value.c ------------------------------------------------------------------------------- */
 

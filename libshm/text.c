@@ -3,15 +3,15 @@
  * text.c - a snapshot as Prometheus text format 0.0.4.
  *
  * Families by name, series in order of registration, so two scrapes differ in values only. HELP
- * and TYPE come with the first sample: a family without any is not mentioned. `le` is always in its
- * canonical form ("1.0", "1e+06"), as every other format writes it, so that a series keeps its identity
- * whatever a server asks for. Integers and sums are exact decimals.
+ * and TYPE come with the first sample: a family without any is not mentioned. `le` is always in
+ * its canonical form ("1.0", "1e+06"), as every other format writes it, so that a series keeps its
+ * identity whatever a server asks for. Integers and sums are exact decimals.
  *
  *	counter         counter
  *	gauge, updown   gauge; mode `all`: a sample per live writer, with a label writer
  *	histogram       classic histogram, +Inf and _count derived from the buckets
  *	info            gauge, 1
- *	state set       gauge per writer and state, 0 or 1, the state in a label of the family's name
+ *	state set       gauge per writer and state, 0 or 1; the state is a label
  */
 #include "text.h"
 
@@ -255,12 +255,14 @@ static void put_family(struct render *r, const struct sm_family_info *f)
 		series = &f->series[i];
 		r->labels.n = 0;
 		for (l = 0; l < f->nlabels; l++)
-			sm_text_label(&r->labels, f->labels[l], series->values[l].ptr, series->values[l].len);
+			sm_text_label(&r->labels, f->labels[l], series->values[l].ptr,
+				      series->values[l].len);
 		if (f->kind == SM_HISTOGRAM)
 			put_histogram(r, series);
 		else if (f->kind == SM_STATESET || (f->kind == SM_GAUGE && f->mode == SM_MODE_ALL))
 			put_per_writer(r, series);
-		else if (!sm_snap_number(snapshot_data(r->s), series, SM_ALL_WRITERS, &v) && v.is_set)
+		else if (!sm_snap_number(snapshot_data(r->s), series, SM_ALL_WRITERS, &v) &&
+			 v.is_set)
 			put_value(r, &v);
 	}
 }

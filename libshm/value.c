@@ -3,8 +3,9 @@
  * value.c - from the cells of a snapshot to values: counters, gauges by mode, buckets, classic and
  * native views, quantiles. Pure arithmetic on immutable memory.
  *
- * Every view of a histogram is made of the same cells, one per united bound: the classic one by adding
- * up to each `le`, the native one by adding what lies between two grid bounds. No view rounds anything.
+ * Every view of a histogram is made of the same cells, one per united bound: the classic one by
+ * adding up to each `le`, the native one by adding what lies between two grid bounds. No view
+ * rounds anything.
  */
 #include <errno.h>
 #include <math.h>
@@ -22,10 +23,12 @@ static double to_double(uint64_t bits)
 	return v;
 }
 
-static const uint64_t power10[10] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000 };
+static const uint64_t power10[10] = { 1,      10,      100,	 1000,	    10000,
+				      100000, 1000000, 10000000, 100000000, 1000000000 };
 
 /* The family of a series of this snapshot, or NULL. */
-static const struct sm_family_info *family_of(const struct snap_data *d, const struct sm_series_info *s)
+static const struct sm_family_info *family_of(const struct snap_data *d,
+					      const struct sm_series_info *s)
 {
 	const struct sm_family_info *f;
 
@@ -62,10 +65,11 @@ static void number_of_units(struct sm_value *v, sm_u128 units, unsigned decimals
 	v->value = sm_units_value(units, decimals);
 }
 
-static void counter_value(const struct snap_data *d, const struct sm_family_info *f, const struct sm_series_info *s,
-			  int writer, struct sm_value *v)
+static void counter_value(const struct snap_data *d, const struct sm_family_info *f,
+			  const struct sm_series_info *s, int writer, struct sm_value *v)
 {
-	const struct column *c = writer < 0 ? &d->total[SM_ZONE_ADD] : &d->more[writer].zone[SM_ZONE_ADD];
+	const struct column *c =
+		writer < 0 ? &d->total[SM_ZONE_ADD] : &d->more[writer].zone[SM_ZONE_ADD];
 	uint64_t part[3] = { 0 };
 	unsigned i;
 
@@ -75,7 +79,9 @@ static void counter_value(const struct snap_data *d, const struct sm_family_info
 	if (writer >= 0 && !part[0] && !part[1] && !part[2] && !holds(&d->more[writer], s->id))
 		return;
 	if (part[SM_CELL_FIXED])
-		number_of_units(v, (sm_u128)part[SM_CELL_U64] * power10[f->decimals] + part[SM_CELL_FIXED], f->decimals);
+		number_of_units(
+			v, (sm_u128)part[SM_CELL_U64] * power10[f->decimals] + part[SM_CELL_FIXED],
+			f->decimals);
 	else
 		number_of_units(v, part[SM_CELL_U64], 0);
 	if (part[SM_CELL_DOUBLE]) {
@@ -100,7 +106,8 @@ static bool gauges_count(const struct snap_writer *w, const struct sm_family_inf
 }
 
 /* A set gauge's cell in one column: false if it was never set. */
-static bool gauge_read(const struct column *c, uint32_t cell, bool recent, double *ret, uint64_t *ret_at)
+static bool gauge_read(const struct column *c, uint32_t cell, bool recent, double *ret,
+		       uint64_t *ret_at)
 {
 	uint64_t bits = column_get(c, recent ? cell + SM_RECENT_VALUE : cell);
 
@@ -112,7 +119,8 @@ static bool gauge_read(const struct column *c, uint32_t cell, bool recent, doubl
 }
 
 /* Put one more set value into the combination; n of them are in it. */
-static void combine(enum sm_gauge_mode mode, struct sm_value *v, unsigned n, double value, uint64_t at)
+static void combine(enum sm_gauge_mode mode, struct sm_value *v, unsigned n, double value,
+		    uint64_t at)
 {
 	switch (mode) {
 	case SM_MODE_SUM:
@@ -133,7 +141,8 @@ static void combine(enum sm_gauge_mode mode, struct sm_value *v, unsigned n, dou
 	}
 }
 
-static void gauge_total(const struct snap_data *d, const struct sm_family_info *f, uint32_t cell, struct sm_value *v)
+static void gauge_total(const struct snap_data *d, const struct sm_family_info *f, uint32_t cell,
+			struct sm_value *v)
 {
 	bool recent = f->mode == SM_MODE_MOSTRECENT;
 	uint64_t at, first = UINT64_MAX;
@@ -144,7 +153,8 @@ static void gauge_total(const struct snap_data *d, const struct sm_family_info *
 	if (f->mode == SM_MODE_ALL)
 		return;
 	/* Folded writers are older than all that are left, so for `first` theirs is the value. */
-	if ((f->flags & SM_FAMILY_KEEP) && gauge_read(&d->total[SM_ZONE_SET], cell, recent, &value, &at)) {
+	if ((f->flags & SM_FAMILY_KEEP) &&
+	    gauge_read(&d->total[SM_ZONE_SET], cell, recent, &value, &at)) {
 		combine(f->mode, v, n++, value, at);
 		first = 0;
 	}
@@ -165,8 +175,8 @@ static void gauge_total(const struct snap_data *d, const struct sm_family_info *
 		v->value /= n;
 }
 
-static void gauge_value(const struct snap_data *d, const struct sm_family_info *f, const struct sm_series_info *s,
-			int writer, struct sm_value *v)
+static void gauge_value(const struct snap_data *d, const struct sm_family_info *f,
+			const struct sm_series_info *s, int writer, struct sm_value *v)
 {
 	uint32_t cell = in_zone(d, SM_ZONE_SET, s->cell[SM_CELL_GAUGE]);
 	double value;
@@ -175,15 +185,16 @@ static void gauge_value(const struct snap_data *d, const struct sm_family_info *
 	if (writer < 0) {
 		gauge_total(d, f, cell, v);
 	} else if (gauges_count(&d->more[writer], f) &&
-		   gauge_read(&d->more[writer].zone[SM_ZONE_SET], cell, f->mode == SM_MODE_MOSTRECENT, &value, &at)) {
+		   gauge_read(&d->more[writer].zone[SM_ZONE_SET], cell,
+			      f->mode == SM_MODE_MOSTRECENT, &value, &at)) {
 		number_of_double(v, value);
 		v->at_boot_ns = at;
 	}
 }
 
 /*
- * Does this writer have a part in an up-down gauge, be it 0? Its hold bit says so. The common writer has
- * none: there the page of the cell must do.
+ * Does this writer have a part in an up-down gauge, be it 0? Its hold bit says so. The common
+ * writer has none: there the page of the cell must do.
  */
 static bool updown_has(const struct snap_writer *w, uint32_t series, uint32_t cell)
 {
@@ -194,11 +205,14 @@ static bool updown_has(const struct snap_writer *w, uint32_t series, uint32_t ce
 	return w->common ? column_at(&w->zone[SM_ZONE_LIVE], cell, &run) != NULL : holds(w, series);
 }
 
-static void updown_value(const struct snap_data *d, const struct sm_series_info *s, int writer, struct sm_value *v)
+static void updown_value(const struct snap_data *d, const struct sm_series_info *s, int writer,
+			 struct sm_value *v)
 {
 	uint32_t cell = in_zone(d, SM_ZONE_LIVE, s->cell[SM_CELL_GAUGE]);
-	size_t i, first = writer < 0 ? 0 : (size_t)writer, end = writer < 0 ? d->pub.nwriters : first + 1;
-	uint64_t units = column_get(writer < 0 ? &d->total[SM_ZONE_LIVE] : &d->more[writer].zone[SM_ZONE_LIVE], cell);
+	size_t i, first = writer < 0 ? 0 : (size_t)writer,
+		  end = writer < 0 ? d->pub.nwriters : first + 1;
+	uint64_t units = column_get(
+		writer < 0 ? &d->total[SM_ZONE_LIVE] : &d->more[writer].zone[SM_ZONE_LIVE], cell);
 
 	v->is_set = units != 0;
 	for (i = first; i < end && !v->is_set; i++)
@@ -212,11 +226,12 @@ static void updown_value(const struct snap_data *d, const struct sm_series_info 
 }
 
 /* Info: 1 wherever a live writer says so. State set: the number of the state, per writer. */
-static void constant_value(const struct snap_data *d, const struct sm_family_info *f, const struct sm_series_info *s,
-			   int writer, struct sm_value *v)
+static void constant_value(const struct snap_data *d, const struct sm_family_info *f,
+			   const struct sm_series_info *s, int writer, struct sm_value *v)
 {
 	uint32_t cell = in_zone(d, SM_ZONE_SET, s->cell[SM_CELL_GAUGE]);
-	size_t i, first = writer < 0 ? 0 : (size_t)writer, end = writer < 0 ? d->pub.nwriters : first + 1;
+	size_t i, first = writer < 0 ? 0 : (size_t)writer,
+		  end = writer < 0 ? d->pub.nwriters : first + 1;
 	uint64_t have;
 
 	if (f->kind == SM_STATESET && writer < 0)
@@ -264,8 +279,8 @@ int sm_snapshot_number(const struct sm_snapshot *s, const struct sm_series_info 
 
 /* ---- histograms ---------------------------------------------------------------------------- */
 
-static void read_sum(const struct column *c, const struct sm_family_info *f, const struct family_more *more,
-		     uint32_t cell, struct sm_sum *sum)
+static void read_sum(const struct column *c, const struct sm_family_info *f,
+		     const struct family_more *more, uint32_t cell, struct sm_sum *sum)
 {
 	uint64_t low = column_get(c, cell);
 
@@ -286,8 +301,8 @@ static void read_sum(const struct column *c, const struct sm_family_info *f, con
 	sum->value = sm_units_value(sum->units, f->sum_decimals);
 }
 
-int sm_snapshot_buckets(const struct sm_snapshot *s, const struct sm_series_info *series, int writer,
-			uint64_t *ret_counts, struct sm_sum *ret_sum)
+int sm_snapshot_buckets(const struct sm_snapshot *s, const struct sm_series_info *series,
+			int writer, uint64_t *ret_counts, struct sm_sum *ret_sum)
 {
 	const struct snap_data *d = snapshot_data(s);
 	const struct sm_family_info *f = family_of(d, series);
@@ -296,7 +311,8 @@ int sm_snapshot_buckets(const struct sm_snapshot *s, const struct sm_series_info
 	const uint64_t *from;
 	uint32_t cell, done = 0, run;
 
-	if (!f || f->kind != SM_HISTOGRAM || !writer_ok(d, writer) || (writer != SM_ALL_WRITERS && !d->per_writer))
+	if (!f || f->kind != SM_HISTOGRAM || !writer_ok(d, writer) ||
+	    (writer != SM_ALL_WRITERS && !d->per_writer))
 		return -EINVAL;
 	more = &d->catalog->more[series->family];
 	c = writer < 0 ? &d->total[SM_ZONE_ADD] : &d->more[writer].zone[SM_ZONE_ADD];
@@ -316,8 +332,8 @@ int sm_snapshot_buckets(const struct sm_snapshot *s, const struct sm_series_info
 	return 0;
 }
 
-int sm_snapshot_classic(const struct sm_snapshot *s, const struct sm_series_info *series, int writer,
-			uint64_t *ret_cumulative, struct sm_sum *ret_sum)
+int sm_snapshot_classic(const struct sm_snapshot *s, const struct sm_series_info *series,
+			int writer, uint64_t *ret_cumulative, struct sm_sum *ret_sum)
 {
 	const struct snap_data *d = snapshot_data(s);
 	uint64_t counts[SM_MAX_BUCKETS], total = 0;
@@ -419,7 +435,8 @@ int sm_snapshot_native(const struct sm_snapshot *s, const struct sm_series_info 
 	return 0;
 }
 
-double sm_snapshot_quantile(const struct sm_snapshot *s, const struct sm_series_info *series, int writer, double q)
+double sm_snapshot_quantile(const struct sm_snapshot *s, const struct sm_series_info *series,
+			    int writer, double q)
 {
 	const struct snap_data *d = snapshot_data(s);
 	uint64_t counts[SM_MAX_BUCKETS] = { 0 }, total = 0, below = 0;
@@ -437,14 +454,14 @@ double sm_snapshot_quantile(const struct sm_snapshot *s, const struct sm_series_
 	if (q < 0 || q > 1)
 		return q < 0 ? -INFINITY : INFINITY;
 	rank = q * (double)total;
-	/* The first bucket that reaches the rank; an empty one holds no quantile, not even q = 0. */
+	/* The first bucket that reaches the rank. An empty one holds no quantile, not even 0. */
 	for (i = 0; i < f->nunited; i++) {
 		if (counts[i] && (double)(below + counts[i]) >= rank)
 			break;
 		below += counts[i];
 	}
 	if (i == f->nunited)
-		return f->united[i - 1];	/* above all bounds: the last is all that is known */
+		return f->united[i - 1]; /* above all bounds: the last is all that is known */
 	if (i == 0 && f->united[0] <= 0)
 		return f->united[0];
 	start = i ? f->united[i - 1] : 0;

@@ -7,6 +7,11 @@
 
 #include "bind.h"
 
+const uint32_t *sm_generation(void)
+{
+	return lanes_init() == 0 ? lanes_generation_word() : NULL;
+}
+
 int sm_lane_view(struct sm *m, struct sm_lane_view *ret)
 {
 	char *own, *shared;
@@ -27,10 +32,8 @@ int sm_lane_view(struct sm *m, struct sm_lane_view *ret)
 	if (!rc)
 		*ret = (struct sm_lane_view){
 			.lane = (uint64_t *)(void *)own, .shared = (uint64_t *)(void *)shared,
-			.cells = m->region->geo.cells, .current = lanes_generation(),
+			.cells = m->region->geo.cells, .generation = lanes_generation(),
 		};
-	if (!rc)
-		ret->generation = load_acquire(ret->current);
 	process_unlock();
 	return rc;
 }
@@ -39,9 +42,11 @@ static int64_t cell_of(const struct handle *h)
 {
 	sm_where_ place = load_acquire(&h->place);
 
-	/* A series that found no room in a new file is in the removed one, where the view is not. */
-	if (!place || WHERE_ENTRY(place) / 2 != h->family->m->number)
+	if (!place)
 		return -1;
+	/* A series that found no room in a new file is in the removed one, where the view is not. */
+	if (WHERE_ENTRY(place) / 2 != h->family->m->number)
+		return -2;
 	return (int64_t)(WHERE_BYTE(place) / 8);
 }
 
@@ -53,8 +58,9 @@ int64_t sm_counter_cell(const struct sm_counter *c)
 int64_t sm_gauge_cell(const struct sm_gauge *g)
 {
 	const struct handle *h = (const struct handle *)(const void *)g;
+	int64_t cell = cell_of(h);
 
-	return load_acquire(&h->pub.where) ? cell_of(h) : -1;
+	return cell >= 0 && h->family->def.mode == SM_MODE_MOSTRECENT ? -2 : cell;
 }
 
 int64_t sm_updown_cell(const struct sm_updown *u)

@@ -302,8 +302,10 @@ static int open_region(struct sm *m, struct region **ret, struct sm_diag *diag)
 	struct region *r = calloc(1, sizeof(*r));
 	int rc, number;
 
-	if (!r)
-		return sm_diag_set(diag, -ENOMEM, "out of memory");
+	if (!r) {
+		sm_diag_set(diag, -ENOMEM, "out of memory");
+		return -ENOMEM;
+	}
 	rc = region_open(r, &o, diag);
 	remember_wait(m, rc);
 	if (rc) {
@@ -314,9 +316,10 @@ static int open_region(struct sm *m, struct region **ret, struct sm_diag *diag)
 	if (number < 0) {
 		region_close(r);
 		free(r);
-		return sm_diag_set(diag, number,
-				   "%s was removed and made anew %d times under this process: restart it", m->path,
-				   LANE_REGIONS - 1);
+		sm_diag_set(diag, number,
+			    "%s was removed and made anew %d times under this process: restart it", m->path,
+			    LANE_REGIONS - 1);
+		return number;
 	}
 	r->number = (unsigned)number;
 	*ret = r;
@@ -367,7 +370,7 @@ static int bind_now(struct sm *m, struct sm_diag *diag)
 	if (!lanes_claimed(r->number)) {
 		rc = claim(m, r);
 		if (rc) {
-			explain(m, r, rc, diag);
+			rc = explain(m, r, rc, diag);
 			/* Nobody saw it yet. (But a child keeps what it inherited: its updates go to
 			 * the common writer meanwhile.) */
 			if (r != m->region)

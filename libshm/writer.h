@@ -41,8 +41,12 @@ struct family_def {
 
 struct handle;
 
-/* Label values -> handle, open addressing, read without a lock. Replaced when it grows; old ones
- * are kept, since a reader may still be in them. */
+/*
+ * Label values -> handle, open addressing, read without a lock. At most a quarter full: what a
+ * look-up costs beyond reading its values is above all the mispredicted branch of a second try
+ * (half full one in three makes one, a quarter full one in seven). Replaced when it grows; old ones
+ * are kept, since a reader may still be in them.
+ */
 struct handle_table {
 	struct handle_table *older;
 	uint64_t mask;
@@ -53,11 +57,15 @@ struct handle_table {
 	} entry[];
 };
 
+/* What family_resolve() is called with. Never 0. */
+#define FAMILY_DIRECT(kind, n) ((uint32_t)(kind) << 8 | (uint32_t)(n))
+
 struct sm_family {
 	struct sm *m;
 	struct sm_family *next;
 	struct family_def def;
 	bool null;			/* counts into nowhere for good */
+	uint32_t direct;		/* FAMILY_DIRECT(kind, labels), if values are looked up as given */
 	uint32_t record;		/* bound: its record, and that record's incarnation */
 	uint64_t incarnation;		/* 0: not bound */
 	struct handle_table *table;
@@ -69,9 +77,13 @@ struct sm_family {
 /*
  * A handle. The public struct is its first member. `place` is the real where; the public one is 0
  * for what has no inline path (double counters, mostrecent gauges, signed histograms).
- * Aligned to a cache line: a look-up by short label values touches the first line only.
+ *
+ * Up to KEY_LABELS values of up to SM_WORDS_MAX bytes are also here as words (hash.h), with their
+ * lengths in key_lens. Aligned to a cache line: a look-up by one or two of them touches the first
+ * line only, which the update needs anyway.
  */
-#define SHORT_KEY 46
+#define KEY_LABELS 4
+#define KEY_NONE UINT32_MAX		/* key_lens: longer or more; compare values */
 
 struct handle {
 	union {
@@ -81,14 +93,14 @@ struct handle {
 		struct sm_updown updown;
 		struct sm_histogram histogram;
 	} pub;
-	uint8_t has_short_key;
-	uint8_t short_key[SHORT_KEY + 1];	/* each value: length, bytes */
+	uint64_t incarnation;		/* 0: not bound, or (place is not 0) only to a file that was removed */
+	uint32_t series;		/* bound: its record, and above that record's incarnation */
+	uint32_t key_lens;		/* a byte each, the first value's lowest */
+	uint64_t key[2 * KEY_LABELS];
 	sm_where_ place;
 	struct sm_family *family;	/* NULL: the null handle */
 	struct handle *next;		/* all handles of the writer */
 	uint64_t hash;
-	uint32_t series;		/* bound: its record, and that record's incarnation */
-	uint64_t incarnation;		/* 0: not bound, or (place is not 0) only to a file that was removed */
 	uint64_t retry_ns;		/* not bound: when to try again; 0 was never found wanting */
 	bool removed;			/* by sm_remove(): resolve makes a new series */
 	unsigned nvalues;
@@ -102,7 +114,7 @@ static inline bool handle_bound(const struct handle *h)
 }
 
 _Static_assert(offsetof(struct handle, pub) == 0, "the public handle comes first");
-_Static_assert(offsetof(struct handle, place) == 64, "what a look-up needs is in the first cache line");
+_Static_assert(offsetof(struct handle, key[4]) == 64, "what a look-up needs is in the first cache line");
 
 #define SM_SLOW_RULES 32
 
@@ -199,6 +211,7 @@ static inline uint64_t clock_ns(clockid_t id)
 /* The united bounds of a definition with their guide table. */
 struct buckets {
 	struct sm_buckets_ pub;
+	uint32_t cells;		/* of the guide */
 	/* storage follows */
 };
 

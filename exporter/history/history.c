@@ -23,7 +23,6 @@
 #include "exporter/history/guard.h"
 #include "exporter/history/place.h"
 #include "exporter/history/row.h"
-#include "exporter/history/store.h"
 
 #define FORMAT		1u	/* as store_internal.h says */
 #define CHUNK		512u	/* dictionary records in one transaction */
@@ -196,8 +195,7 @@ static int open_env(void *arg)
 		rc = mdb_env_set_assert(h->env, guard_assert);
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(h->env, 8);
-	if (rc == 0)
-		rc = mdb_env_set_mapsize(h->env, STORE_MAP_BYTES);
+	/* No map size: the writer's, which the file knows. */
 	if (rc == 0)
 		rc = mdb_env_open(h->env, h->path, MDB_NOSUBDIR | MDB_RDONLY, 0640);
 	if (rc == 0)

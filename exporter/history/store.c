@@ -339,7 +339,7 @@ static int append(void *arg)
 	MDB_txn *txn = NULL;
 	int dead, rc = 0;
 
-	if (s->stats.rows % READER_CHECK_ROWS == 0)
+	if (s->appends++ % READER_CHECK_ROWS == 0)
 		rc = guard_errno(mdb_reader_check(s->env, &dead));
 	if (rc == 0)
 		rc = guard_errno(mdb_txn_begin(s->env, NULL, 0, &txn));

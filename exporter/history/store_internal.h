@@ -30,6 +30,7 @@ struct store {
 	char path[4096];
 	int faulted;			/* LMDB faulted: never touch env again */
 	struct store_stats stats;
+	uint64_t appends;		/* tried, since open */
 	/* The dictionary in memory; dropped after a failed transaction. */
 	int loaded;
 	uint64_t seed;

@@ -28,6 +28,7 @@
 #define NAMES_FOR_FOLD 3		/* as many as the segment has slots */
 #define COOL_OFF_NS (UINT64_C(61) * 1000000000u)
 #define REPEATS 200
+#define UNFINISHED 40
 
 /* What must be counted. Written between steps only. */
 struct truth {
@@ -39,7 +40,7 @@ struct truth {
 	double kept;			/* the value of the kept gauge, if has_kept */
 	bool has_kept;
 	uint64_t other;			/* counted in the overflow series */
-	bool removing;			/* series a of whole_total is being removed: it may be gone */
+	enum { REMOVING_NOTHING, REMOVING_WHOLE, REMOVING_OTHER } removing;	/* it may be gone */
 	uint64_t boot_ahead_ns;
 };
 
@@ -112,29 +113,71 @@ static struct sm_family *declare_whole(struct sm *m, enum sm_number number)
 
 static const double wait_bounds[] = { 0.001, 0.01 };
 
+/* The kinds of series, one by one. */
+enum item { WHOLE_A, WHOLE_B, FIXED, HALVES, WAIT, KEPT, LEVEL, OPEN, ITEMS };
+
+static const char *const item_names[] = { "whole a", "whole b", "fixed a", "halves", "wait", "kept", "level", "open" };
+
+static struct sm_family *declare_item(struct sm *m, enum item item)
+{
+	switch (item) {
+	case WHOLE_A:
+	case WHOLE_B:
+		return declare_whole(m, SM_NUMBER_U64);
+	case FIXED:
+		return declare_whole(m, SM_NUMBER_FIXED);
+	case HALVES:
+		return declare(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "halves_total",
+							       .number = SM_NUMBER_DOUBLE });
+	case WAIT:
+		return declare(m, &(struct sm_family_options){ .kind = SM_HISTOGRAM, .name = "wait_seconds",
+							       .unit = SM_SECONDS, .bounds = wait_bounds,
+							       .nbounds = 2, .exemplars = 1 });
+	case KEPT:
+		return declare(m, &(struct sm_family_options){ .kind = SM_GAUGE, .name = "kept",
+							       .mode = SM_MODE_SUM, .keep = 1 });
+	case LEVEL:
+		return declare(m, &(struct sm_family_options){ .kind = SM_GAUGE, .name = "level",
+							       .mode = SM_MODE_SUM });
+	default:
+		return declare(m, &(struct sm_family_options){ .kind = SM_UPDOWN, .name = "open" });
+	}
+}
+
+static void resolve_item(struct sm_family *f, enum item item, struct program *p)
+{
+	switch (item) {
+	case WHOLE_A:
+	case WHOLE_B:
+		p->whole[item] = bound(sm_counter(f, SM_LABELS(item == WHOLE_A ? "a" : "b")), item_names[item]);
+		return;
+	case FIXED:
+		p->fixed = bound(sm_counter(f, SM_LABELS("a")), item_names[item]);
+		return;
+	case HALVES:
+		p->halves = sm_counter(f, SM_NO_LABELS);	/* has no inline path: `where` is 0 */
+		return;
+	case WAIT:
+		p->seconds = bound(sm_histogram(f, SM_NO_LABELS), item_names[item]);
+		return;
+	case KEPT:
+		p->kept = bound(sm_gauge(f, SM_NO_LABELS), item_names[item]);
+		return;
+	case LEVEL:
+		p->level = bound(sm_gauge(f, SM_NO_LABELS), item_names[item]);
+		return;
+	default:
+		p->open = bound(sm_updown(f, SM_NO_LABELS), item_names[item]);
+	}
+}
+
 static void declare_all(struct sm *m, struct program *p)
 {
-	struct sm_family *f;
+	unsigned i;
 
 	p->m = m;
-	f = declare_whole(m, SM_NUMBER_U64);
-	p->whole[0] = bound(sm_counter(f, SM_LABELS("a")), "whole a");
-	p->whole[1] = bound(sm_counter(f, SM_LABELS("b")), "whole b");
-	f = declare_whole(m, SM_NUMBER_FIXED);
-	p->fixed = bound(sm_counter(f, SM_LABELS("a")), "fixed a");
-	f = declare(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "halves_total",
-						    .number = SM_NUMBER_DOUBLE });
-	p->halves = sm_counter(f, SM_NO_LABELS);	/* has no inline path, so `where` is 0 */
-	f = declare(m, &(struct sm_family_options){ .kind = SM_HISTOGRAM, .name = "wait_seconds", .unit = SM_SECONDS,
-						    .bounds = wait_bounds, .nbounds = 2, .exemplars = 1 });
-	p->seconds = bound(sm_histogram(f, SM_NO_LABELS), "wait");
-	f = declare(m, &(struct sm_family_options){ .kind = SM_GAUGE, .name = "kept", .mode = SM_MODE_SUM,
-						    .keep = 1 });
-	p->kept = bound(sm_gauge(f, SM_NO_LABELS), "kept");
-	f = declare(m, &(struct sm_family_options){ .kind = SM_GAUGE, .name = "level", .mode = SM_MODE_SUM });
-	p->level = bound(sm_gauge(f, SM_NO_LABELS), "level");
-	f = declare(m, &(struct sm_family_options){ .kind = SM_UPDOWN, .name = "open" });
-	p->open = bound(sm_updown(f, SM_NO_LABELS), "open");
+	for (i = 0; i < ITEMS; i++)
+		resolve_item(declare_item(m, i), i, p);
 }
 
 static void count(struct program *p)
@@ -197,9 +240,11 @@ static void check_totals(void)
 	if (rc)
 		FAIL("sm_snapshot_take(): %d %s", rc, diag.message);
 	CHECK_U64(s->damaged_records, 0);
-	if (truth->removing && !find_series(s, "whole_total", "a"))
+	if (truth->removing == REMOVING_WHOLE && !find_series(s, "whole_total", "a"))
 		truth->whole[0] = truth->fixed = 0;
-	truth->removing = false;
+	if (truth->removing == REMOVING_OTHER && !find_series(s, "capped_total", "__other__"))
+		truth->other = 0;
+	truth->removing = REMOVING_NOTHING;
 	CHECK_U64(read_units(s, "whole_total", "a", 6), truth->whole[0] * 1000000 + truth->fixed);
 	CHECK_U64(read_units(s, "whole_total", "b", 6), truth->whole[1] * 1000000);
 	read_double(s, "halves_total", "", &v);
@@ -215,6 +260,19 @@ static void check_totals(void)
 	sm_snapshot_free(s);
 	sm_reader_close(r);
 }
+
+/* ---- what a process is told ------------------------------------------------------------------ */
+
+struct scene;
+
+struct call {
+	const struct scene *scene;
+	uint32_t kill_at;
+	enum item item;
+	uint32_t passed;		/* what it tells: steps, if it lived */
+};
+
+static struct call *call;		/* shared */
 
 /* ---- scenes ---------------------------------------------------------------------------------- */
 
@@ -346,31 +404,32 @@ static void act__register(uint32_t kill_at)
 /* The series that act__register() makes; its families stay. */
 static void clean__register(void)
 {
-	static const char *const plain[] = { "halves_total", "wait_seconds", "kept", "level", "open" };
 	struct program p;
 	struct sm *m = open_writer("x");
-	struct sm_family *f;
 	unsigned i;
 
 	declare_all(m, &p);
-	f = declare_whole(m, SM_NUMBER_U64);
-	CHECK(sm_remove(f, SM_LABELS("a"), 0) == 0 && sm_remove(f, SM_LABELS("b"), 0) == 0);
-	for (i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
-		struct sm_family_options o = { .name = plain[i] };
+	for (i = 0; i < ITEMS; i++) {
+		struct sm_family *f = declare_item(m, i);
 
-		o.kind = i == 0 ? SM_COUNTER : i == 1 ? SM_HISTOGRAM : i == 4 ? SM_UPDOWN : SM_GAUGE;
-		o.number = SM_NUMBER_DOUBLE;
-		o.keep = i == 2;
-		o.exemplars = i == 1;
-		if (i == 1) {
-			o.unit = SM_SECONDS;
-			o.bounds = wait_bounds;
-			o.nbounds = 2;
-		}
-		CHECK(sm_remove(declare(m, &o), SM_NO_LABELS, 0) == 0);
+		if (i == WHOLE_A || i == WHOLE_B)
+			CHECK(sm_remove(f, SM_LABELS(i == WHOLE_A ? "a" : "b"), 0) == 0);
+		else if (i != FIXED)
+			CHECK(sm_remove(f, SM_NO_LABELS, 0) == 0);
 	}
 	let_cool_off();
 	memset(truth, 0, offsetof(struct truth, boot_ahead_ns));
+}
+
+static void act__register_one(uint32_t kill_at)
+{
+	struct sm *m = open_writer("x");
+	struct sm_family *f = declare_item(m, call->item);
+	struct program p;
+
+	steps_arm(kill_at);
+	resolve_item(f, call->item, &p);
+	steps_disarm();
 }
 
 static struct sm_family *declare_capped(struct sm *m)
@@ -406,6 +465,41 @@ static void clean__overflow(void)
 	let_cool_off();
 }
 
+static void before__overflow_counted(void)
+{
+	struct sm_family *f = declare_capped(open_writer("x"));
+
+	sm_counter(f, SM_LABELS("only"));
+	sm_counter_add(bound(sm_counter(f, SM_LABELS("one more")), "overflow"), 1);
+	truth->other++;
+}
+
+static void act__remove_overflow(uint32_t kill_at)
+{
+	struct sm_family *f = declare_capped(open_writer("x"));
+
+	steps_arm(kill_at);
+	truth->removing = REMOVING_OTHER;
+	CHECK(sm_remove(f, SM_LABELS("__other__"), 0) == 0);
+	steps_disarm();
+	truth->removing = REMOVING_NOTHING;
+	truth->other = 0;
+}
+
+/* Its unit cools off and serves another family, and is not taken for an overflow any more. */
+static void clean__remove_overflow(void)
+{
+	struct sm *m = open_writer("y");
+	struct sm_family *f;
+
+	clean__overflow();
+	f = declare_whole(m, SM_NUMBER_U64);
+	bound(sm_counter(f, SM_LABELS("c")), "whole c");
+	segment_check_clean();
+	CHECK(sm_remove(f, SM_LABELS("c"), 0) == 0);
+	let_cool_off();
+}
+
 static void act__remove(uint32_t kill_at)
 {
 	struct sm *m = open_writer("x");
@@ -413,10 +507,10 @@ static void act__remove(uint32_t kill_at)
 	struct program p;
 
 	steps_arm(kill_at);
-	truth->removing = true;
+	truth->removing = REMOVING_WHOLE;
 	CHECK(sm_remove(f, SM_LABELS("a"), 0) == 0);
 	steps_disarm();
-	truth->removing = false;
+	truth->removing = REMOVING_NOTHING;
 	truth->whole[0] = truth->fixed = 0;
 	declare_all(m, &p);
 	count(&p);
@@ -556,22 +650,25 @@ static const struct scene scenes[] = {
 	{ "register", before__nothing, act__register, clean__register, "x", false },
 	{ "overflow", before__family_at_its_cap, act__overflow, clean__overflow, "x", false },
 	{ "remove", before__a_dead_writer, act__remove, clean__remove, "x", false },
+	{ "no more", before__overflow_counted, act__remove_overflow, clean__remove_overflow, "x", false },
 	{ "redeclare", before__another_definition, act__redeclare, clean__remove, "y", false },
 	{ "gc", before__removed_and_dead, act__gc, clean__remove, "f2", false },
+	{ "one", before__nothing, act__register_one, NULL, "x", true },
 	{ "reuse", before__cooled_off, act__reuse, clean__reuse, "x", false },
 	{ "child", before__nothing, act__child, NULL, "x", false },
 	{ "prepare", before__nothing, act__prepare, NULL, "x", false },
 };
 
+static const struct scene *find_scene(const char *name)
+{
+	const struct scene *s = scenes;
+
+	while (strcmp(s->name, name) != 0)
+		s++;
+	return s;
+}
+
 /* ---- playing --------------------------------------------------------------------------------- */
-
-struct call {
-	const struct scene *scene;
-	uint32_t kill_at;
-	uint32_t passed;	/* in: of a dry run */
-};
-
-static struct call *call;	/* shared */
 
 static void do_prepare(void *arg)
 {
@@ -775,12 +872,25 @@ static struct usage usage_now(void)
 	return u;
 }
 
+static void check_no_growth(const struct usage *end, const struct usage *before)
+{
+	CHECK_U64(end->families, before->families);
+	CHECK_U64(end->series, before->series);
+	CHECK_U64(end->strings, before->strings);
+	CHECK_U64(end->exemplars, before->exemplars);
+	CHECK_U64(end->cells[SM_ZONE_ADD], before->cells[SM_ZONE_ADD]);
+	CHECK_U64(end->cells[SM_ZONE_SET], before->cells[SM_ZONE_SET]);
+	CHECK_U64(end->cells[SM_ZONE_LIVE], before->cells[SM_ZONE_LIVE]);
+	/* Which slots have memory depends on who folded whom, so this is no exact number. */
+	CHECK(end->blocks <= before->blocks + 16 * 8);
+}
+
 /* Dying at each of the scene's steps in turn, over and over, uses up nothing. */
 static void play_often(const struct scene *scene)
 {
 	uint32_t n = count_steps(scene), i, rounds = REPEATS > 4 * n ? REPEATS : 4 * n;
 	static char context[100];
-	struct usage half, end;
+	struct usage half = { 0 }, end;
 	int status;
 
 	begin(scene);
@@ -800,15 +910,36 @@ static void play_often(const struct scene *scene)
 	run_process_fine(next_comer, (void *)(uintptr_t)"another");
 	segment_check_clean();
 	end = usage_now();
-	CHECK_U64(end.families, half.families);
-	CHECK_U64(end.series, half.series);
-	CHECK_U64(end.strings, half.strings);
-	CHECK_U64(end.exemplars, half.exemplars);
-	CHECK_U64(end.cells[SM_ZONE_ADD], half.cells[SM_ZONE_ADD]);
-	CHECK_U64(end.cells[SM_ZONE_SET], half.cells[SM_ZONE_SET]);
-	CHECK_U64(end.cells[SM_ZONE_LIVE], half.cells[SM_ZONE_LIVE]);
-	/* Which slots have memory depends on who folded whom; a leak would be one page a round. */
-	CHECK(end.blocks <= half.blocks + rounds);
+	check_no_growth(&end, &half);
+}
+
+/*
+ * Dying at one step over and over while a series is registered for the first time, so that nothing that
+ * was removed could be used again.
+ */
+static void play_unfinished(const struct scene *scene)
+{
+	static char context[100];
+	struct usage before = { 0 }, end;
+	uint32_t at, i;
+
+	for (at = 1;; at++) {
+		snprintf(context, sizeof(context), "[%s, over and over until step %u]", item_names[call->item], at);
+		check_context = context;
+		begin(scene);
+		call->kill_at = at;
+		if (!was_killed(run_process(do_act, NULL)))
+			return;
+		for (i = 1; i < UNFINISHED; i++) {
+			run_process(do_act, NULL);
+			if (i == 3)
+				before = usage_now();
+		}
+		end = usage_now();
+		check_no_growth(&end, &before);
+		run_process_fine(next_comer, (void *)(uintptr_t)"another");
+		segment_check_clean();
+	}
 }
 
 int main(void)
@@ -824,6 +955,8 @@ int main(void)
 	for (i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
 		if (!scenes[i].may_grow)
 			play_often(&scenes[i]);
+	for (call->item = 0; call->item < ITEMS; call->item++)
+		play_unfinished(find_scene("one"));
 	printf("%d repetitions of each scene use up nothing\n", REPEATS);
 	return 0;
 }

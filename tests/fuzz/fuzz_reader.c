@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_reader.c - any bytes as a segment: attach, take snapshots, ask for every value, render, check.
+ * fuzz_reader.c - any bytes as a segment: attach, take snapshots, ask for every value, render,
+ * check.
  *
  * Nothing may crash, hang, or allocate without bound. The input is, by its first byte:
  *
@@ -8,7 +9,8 @@
  *	odd	a geometry (6 bytes), then patches { area u8, offset u24, length u8, bytes } on top of an
  *		empty sound segment of that geometry, so that a small input reaches every area
  *
- * Bit 1 of the first byte: seal the header again after the patches (fingerprint). Bit 2: cut the file.
+ * Bit 1 of the first byte: seal the header again after the patches (fingerprint). Bit 2: cut the
+ * file.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -44,7 +46,8 @@ static int eat_text(void *ctx, const char *data, size_t len)
 static int eat_slow(void *ctx, const struct sm_slow *slow)
 {
 	(void)ctx;
-	consumed += strlen(slow->operation) + strlen(slow->status) + strlen(slow->writer) + slow->nattributes;
+	consumed += strlen(slow->operation) + strlen(slow->status) + strlen(slow->writer) +
+		    slow->nattributes;
 	for (size_t i = 0; i < 2 * slow->nattributes; i++)
 		consumed += strlen(slow->attributes[i].ptr);
 	return 0;
@@ -61,8 +64,12 @@ static void eat_finding(void *ctx, const char *finding)
 static void default_header(struct sm_header *h, const uint8_t *g)
 {
 	struct sm_geometry_wish wish = {
-		.writers = 2 + g[0] % 8, .lanes_per_writer = 2 + g[1] % 3, .families = 1 + g[2] % 64,
-		.series = 1 + g[3], .cells = 1024 * (1 + g[4] % 4), .ring_entries = 1u << g[5] % 4,
+		.writers = 2 + g[0] % 8,
+		.lanes_per_writer = 2 + g[1] % 3,
+		.families = 1 + g[2] % 64,
+		.series = 1 + g[3],
+		.cells = 1024 * (1 + g[4] % 4),
+		.ring_entries = 1u << g[5] % 4,
 	};
 
 	memset(h, 0, sizeof(*h));
@@ -79,8 +86,17 @@ static void default_header(struct sm_header *h, const uint8_t *g)
 
 static uint64_t area_offset(const struct sm_header *h, unsigned area)
 {
-	const uint64_t areas[] = { 0, h->off_slots, h->off_pagemaps, h->off_index, h->off_families, h->off_series,
-				   h->off_strings, h->off_exemplars, h->off_holds, h->off_rings, h->off_lanes };
+	const uint64_t areas[] = { 0,
+				   h->off_slots,
+				   h->off_pagemaps,
+				   h->off_index,
+				   h->off_families,
+				   h->off_series,
+				   h->off_strings,
+				   h->off_exemplars,
+				   h->off_holds,
+				   h->off_rings,
+				   h->off_lanes };
 
 	return areas[area % (sizeof(areas) / sizeof(areas[0]))];
 }
@@ -103,7 +119,8 @@ static void build_patched(int fd, const uint8_t *data, size_t size)
 		abort();
 	put(fd, &geo, sizeof(geo), 0);
 	for (at = HEAD_BYTES; size - at > PATCH_HEAD; at += n) {
-		offset = area_offset(&geo, data[at]) + ((uint64_t)data[at + 1] | (uint64_t)data[at + 2] << 8 |
+		offset = area_offset(&geo, data[at]) + ((uint64_t)data[at + 1] |
+							(uint64_t)data[at + 2] << 8 |
 							(uint64_t)data[at + 3] << 16);
 		n = data[at + 4];
 		at += PATCH_HEAD;
@@ -123,8 +140,9 @@ static void build_patched(int fd, const uint8_t *data, size_t size)
 
 /* ---- every question ------------------------------------------------------------------------ */
 
-static void ask_series(struct sm_reader *r, const struct sm_snapshot *s, const struct sm_family_info *f,
-		       const struct sm_series_info *info, int writer)
+static void ask_series(struct sm_reader *r, const struct sm_snapshot *s,
+		       const struct sm_family_info *f, const struct sm_series_info *info,
+		       int writer)
 {
 	static uint64_t counts[SM_MAX_BUCKETS + 1];
 	static struct sm_native native;
@@ -137,7 +155,8 @@ static void ask_series(struct sm_reader *r, const struct sm_snapshot *s, const s
 	if (!sm_snapshot_number(s, info, writer, &value))
 		consumed += sm_format_double(value.value, 1, text, sizeof(text));
 	if (!sm_snapshot_buckets(s, info, writer, counts, &sum))
-		consumed += counts[f->nunited] + sm_format_units(sum.units, sum.decimals, text, sizeof(text));
+		consumed += counts[f->nunited] +
+			    sm_format_units(sum.units, sum.decimals, text, sizeof(text));
 	if (!sm_snapshot_classic(s, info, writer, counts, &sum))
 		consumed += counts[f->nbounds];
 	if (!sm_snapshot_native(s, info, writer, 160, &native))

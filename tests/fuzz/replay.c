@@ -30,7 +30,9 @@ static uint32_t any(uint32_t below)
 /* Change a copy in place; returns its new size. */
 static size_t mutate(uint8_t *p, size_t size)
 {
-	static const uint32_t interesting[] = { 0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff };
+	static const uint32_t interesting[] = {
+		0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff
+	};
 	unsigned n = 1 + any(4), i;
 	size_t at, from, len;
 
@@ -45,7 +47,9 @@ static size_t mutate(uint8_t *p, size_t size)
 			break;
 		case 2:
 			len = size - at < 4 ? size - at : 4;
-			memcpy(p + at, &interesting[any(sizeof(interesting) / sizeof(interesting[0]))], len);
+			memcpy(p + at,
+			       &interesting[any(sizeof(interesting) / sizeof(interesting[0]))],
+			       len);
 			break;
 		case 3:
 			from = any((uint32_t)size);
@@ -131,7 +135,8 @@ int main(int argc, char **argv)
 		rc |= replay(argv[i]);
 	printf("%lu inputs, %lu runs\n", inputs, runs);
 	if (!inputs) {
-		fprintf(stderr, "usage: %s FILE-OR-DIRECTORY..., with at least one input\n", argv[0]);
+		fprintf(stderr, "usage: %s FILE-OR-DIRECTORY..., with at least one input\n",
+			argv[0]);
 		return 2;
 	}
 	return rc;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * probe_writer.c - for test_probes.py: the C one of three writers that understand the same lines on standard
- * input and answer "ok" (the others are probe_writer.js and probe_writer.py), and a reader of what no tool
- * shows.
+ * probe_writer.c - for test_probes.py: the C one of three writers that understand the same lines on
+ * standard input and answer "ok" (the others: probe_writer.js, probe_writer.py), and a reader of
+ * what no tool shows.
  *
  *	probe_writer write SEGMENT WRITER LANG
  *		count N		updates for k = 0 to N - 1, see below
@@ -12,9 +12,9 @@
  *	probe_writer buckets SEGMENT
  *		bounds and counts of probe_seconds, the fine grid included
  *	probe_writer watch SEGMENT
- *		until the end of standard input: take snapshots; all must show whole multiples of 2^32 - 1 in
- *		probe_whole_total{lang="torn"} and in the sum of probe_seconds{lang="torn"}. Says how
- *		many different values there were.
+ *		until the end of standard input: take snapshots, which must show multiples of
+ *		2^32 - 1 in probe_whole_total{lang="torn"} and in the sum of
+ *		probe_seconds{lang="torn"}. Says how many different values there were.
  */
 #include <poll.h>
 #include <shardmeter_reader.h>
@@ -32,10 +32,15 @@ static void fail(const char *what, const char *why)
 	exit(1);
 }
 
-static struct sm_family *declare(enum sm_kind kind, const char *name, enum sm_number number, unsigned decimals)
+static struct sm_family *declare(
+	enum sm_kind kind, const char *name, enum sm_number number, unsigned decimals)
 {
-	struct sm_family_options o = { .kind = kind, .name = name, .labels = { "lang" }, .unit = SM_SECONDS,
-				       .number = number, .decimals = decimals };
+	struct sm_family_options o = { .kind = kind,
+		.name = name,
+		.labels = { "lang" },
+		.unit = SM_SECONDS,
+		.number = number,
+		.decimals = decimals };
 	struct sm_diag diag;
 	struct sm_family *f = sm_declare(m, &o, &diag);
 
@@ -58,11 +63,16 @@ static void observe_file(struct sm_histogram *h, const char *path)
 
 static void do_line(char *line, const char *lang)
 {
-	struct sm_counter *whole = sm_counter(declare(SM_COUNTER, "probe_whole_total", SM_NUMBER_U64, 0), SM_LABELS(lang));
-	struct sm_counter *fixed = sm_counter(declare(SM_COUNTER, "probe_fixed_total", SM_NUMBER_FIXED, 9), SM_LABELS(lang));
-	struct sm_counter *mixed = sm_counter(declare(SM_COUNTER, "probe_mixed_total", SM_NUMBER_U64, 3), SM_LABELS(lang));
-	struct sm_gauge *level = sm_gauge(declare(SM_GAUGE, "probe_level", SM_NUMBER_U64, 0), SM_LABELS(lang));
-	struct sm_histogram *seconds = sm_histogram(declare(SM_HISTOGRAM, "probe_seconds", SM_NUMBER_U64, 0), SM_LABELS(lang));
+	struct sm_counter *whole = sm_counter(
+		declare(SM_COUNTER, "probe_whole_total", SM_NUMBER_U64, 0), SM_LABELS(lang));
+	struct sm_counter *fixed = sm_counter(
+		declare(SM_COUNTER, "probe_fixed_total", SM_NUMBER_FIXED, 9), SM_LABELS(lang));
+	struct sm_counter *mixed = sm_counter(
+		declare(SM_COUNTER, "probe_mixed_total", SM_NUMBER_U64, 3), SM_LABELS(lang));
+	struct sm_gauge *level =
+		sm_gauge(declare(SM_GAUGE, "probe_level", SM_NUMBER_U64, 0), SM_LABELS(lang));
+	struct sm_histogram *seconds = sm_histogram(
+		declare(SM_HISTOGRAM, "probe_seconds", SM_NUMBER_U64, 0), SM_LABELS(lang));
 	char *argument = strchr(line, ' ');
 	uint64_t k, n;
 
@@ -128,8 +138,8 @@ static struct sm_reader *attach(const char *segment)
 	return r;
 }
 
-static const struct sm_series_info *next_series(const struct sm_snapshot *s, const char *family, size_t *i,
-						const struct sm_family_info **ret_family)
+static const struct sm_series_info *next_series(const struct sm_snapshot *s, const char *family,
+	size_t *i, const struct sm_family_info **ret_family)
 {
 	for (size_t f = 0; f < s->nfamilies; f++)
 		if (strcmp(s->families[f].name, family) == 0 && *i < s->families[f].nseries) {
@@ -168,8 +178,8 @@ static int print_buckets(const char *segment)
 static void check_whole(const char *what, uint64_t v, uint64_t *last, unsigned long *changes)
 {
 	if (v % STEP != 0 || v < *last) {
-		fprintf(stderr, "probe_writer: %s: %#llx after %#llx\n", what, (unsigned long long)v,
-			(unsigned long long)*last);
+		fprintf(stderr, "probe_writer: %s: %#llx after %#llx\n", what,
+			(unsigned long long)v, (unsigned long long)*last);
 		exit(1);
 	}
 	*changes += v != *last;
@@ -191,13 +201,13 @@ static int watch(const char *segment)
 
 	while (poll(&end, 1, 0) == 0) {
 		s = snapshot(r);
-		for (i = 0; (series = next_series(s, "probe_whole_total", &i, &f)); )
+		for (i = 0; (series = next_series(s, "probe_whole_total", &i, &f));)
 			if (strcmp(series->values[0].ptr, "torn") == 0 &&
-			    sm_snapshot_number(s, series, SM_ALL_WRITERS, &v) == 0)
+				sm_snapshot_number(s, series, SM_ALL_WRITERS, &v) == 0)
 				check_whole("counter", v.units, &last[0], &changes[0]);
-		for (i = 0; (series = next_series(s, "probe_seconds", &i, &f)); )
+		for (i = 0; (series = next_series(s, "probe_seconds", &i, &f));)
 			if (strcmp(series->values[0].ptr, "torn") == 0 &&
-			    sm_snapshot_buckets(s, series, SM_ALL_WRITERS, counts, &sum) == 0)
+				sm_snapshot_buckets(s, series, SM_ALL_WRITERS, counts, &sum) == 0)
 				check_whole("sum", (uint64_t)sum.units, &last[1], &changes[1]);
 		sm_snapshot_free(s);
 	}

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""probe_writer.py SEGMENT WRITER LANG - the Python writer of test_probes.py: lines as for probe_writer.c, and
+"""probe_writer.py SEGMENT WRITER LANG - the Python writer of test_probes.py: lines as for
+probe_writer.c, and
 
     threads K N     count N in each of K threads at once
     fork N          fork, count N in the child and in the parent; the child ends by _exit
@@ -63,8 +64,8 @@ def beat():
         raise RuntimeError('the heartbeat failed')
 
 
-COMMANDS = {'count': lambda n: count(int(n)), 'threads': threads, 'fork': fork, 'file': observe_file,
-            'level': lambda x: level.set(float(x)), 'beat': beat}
+COMMANDS = {'count': lambda n: count(int(n)), 'threads': threads, 'fork': fork,
+            'file': observe_file, 'level': lambda x: level.set(float(x)), 'beat': beat}
 
 print('ok', flush=True)
 for line in sys.stdin:

@@ -124,7 +124,8 @@ static bool read_command(char **arg)
 	struct sm_diag diag;
 	int rc;
 
-	if (strcmp(arg[0], "total") && strcmp(arg[0], "series") && strcmp(arg[0], "writers") && strcmp(arg[0], "slow"))
+	if (strcmp(arg[0], "total") != 0 && strcmp(arg[0], "series") != 0 &&
+	    strcmp(arg[0], "writers") != 0 && strcmp(arg[0], "slow") != 0)
 		return false;
 	rc = sm_reader_open(optional(arg[1]), &r, &diag);
 	if (rc) {
@@ -182,12 +183,13 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while (fgets(line, sizeof(line), stdin)) {
 		arg[0] = strtok_r(line, " \n", &save);
-		for (n = 1; n < 8 && arg[n - 1]; n++)
-			arg[n] = strtok_r(NULL, " \n", &save);
 		if (!arg[0])
 			continue;
-		for (n = 1; n < 8; n++)
-			arg[n] = arg[n] ? arg[n] : empty;
+		for (n = 1; n < 8; n++) {
+			arg[n] = strtok_r(NULL, " \n", &save);
+			if (!arg[n])
+				arg[n] = empty;
+		}
 		command(arg);
 	}
 	return 0;

@@ -32,8 +32,34 @@ static uint32_t any(uint32_t below)
 static size_t awkward(char *out, size_t size)
 {
 	static const char *const pieces[] = {
-		"a", "B", "7", " ", "\\", "\\\\", "\\n", "\"", "\n", "\r", "\t", "{", "}", ",", "=", "#", "'", "/", "\x01",
-		"\x7f", "\xc3\xa9", "\xe6\x9d\xb1", "\xf0\x9f\x8e\xb5", "le=\"1\"", "NaN", "+Inf", "\xe2\x80\xa8", "\xc2\x85",
+		"a",
+		"B",
+		"7",
+		" ",
+		"\\",
+		"\\\\",
+		"\\n",
+		"\"",
+		"\n",
+		"\r",
+		"\t",
+		"{",
+		"}",
+		",",
+		"=",
+		"#",
+		"'",
+		"/",
+		"\x01",
+		"\x7f",
+		"\xc3\xa9",
+		"\xe6\x9d\xb1",
+		"\xf0\x9f\x8e\xb5",
+		"le=\"1\"",
+		"NaN",
+		"+Inf",
+		"\xe2\x80\xa8",
+		"\xc2\x85",
 	};
 	size_t n = 0, parts = any(8), len;
 
@@ -70,7 +96,8 @@ static void random_labels(struct labels *l, unsigned n, unsigned number)
 	}
 }
 
-static void sample(const char *name, const char *suffix, const struct labels *l, const char *le, double v)
+static void sample(const char *name, const char *suffix, const struct labels *l, const char *le,
+		   double v)
 {
 	unsigned i;
 	size_t k;
@@ -169,12 +196,18 @@ static void one_series(struct sm_family *f, unsigned kind, const char *name, con
 
 static int one_family(struct sm *m, unsigned number)
 {
-	static const enum sm_kind kinds[] = { SM_COUNTER, SM_COUNTER, SM_COUNTER, SM_GAUGE, SM_UPDOWN, SM_HISTOGRAM };
-	static const char *const names[][2] = { { "whole", "_total" }, { "fixed", "_total" }, { "real", "_total" },
-						{ "level", "" }, { "depth", "" }, { "wait", "_seconds" } };
-	static const enum sm_number numbers[] = { SM_NUMBER_U64, SM_NUMBER_FIXED, SM_NUMBER_DOUBLE, 0, 0, 0 };
+	static const enum sm_kind kinds[] = { SM_COUNTER, SM_COUNTER, SM_COUNTER,
+					      SM_GAUGE,	  SM_UPDOWN,  SM_HISTOGRAM };
+	static const char *const names[][2] = { { "whole", "_total" }, { "fixed", "_total" },
+						{ "real", "_total" },  { "level", "" },
+						{ "depth", "" },       { "wait", "_seconds" } };
+	static const enum sm_number numbers[] = {
+		SM_NUMBER_U64, SM_NUMBER_FIXED, SM_NUMBER_DOUBLE, 0, 0, 0
+	};
 	unsigned kind = any(6), nlabels = any(5), nseries = nlabels ? 1 + any(SERIES_MAX) : 1, i;
-	struct sm_family_options o = { .kind = kinds[kind], .number = numbers[kind], .decimals = kind == 1 ? 6 : 0,
+	struct sm_family_options o = { .kind = kinds[kind],
+				       .number = numbers[kind],
+				       .decimals = kind == 1 ? 6 : 0,
 				       .normalise = SM_NORMALISE_NONE };
 	char name[32], help[64];
 	struct sm_family *f;
@@ -187,7 +220,8 @@ static int one_family(struct sm *m, unsigned number)
 	o.name = name;
 	o.help = help;
 	for (i = 0; i < nlabels; i++)
-		o.labels[i] = (const char *const[]){ "label_0", "label_1", "label_2", "label_3" }[i];
+		o.labels[i] =
+			(const char *const[]){ "label_0", "label_1", "label_2", "label_3" }[i];
 	if (kind == 5) {
 		o.unit = SM_SECONDS;
 		o.bounds = bounds;
@@ -214,7 +248,9 @@ static int print(void *ctx, const char *data, size_t len)
 
 int main(int argc, char **argv)
 {
-	struct sm_options o = { .writer = "random", .max_cells = 1 << 18, .flags = SM_OPEN_NO_ENVIRONMENT };
+	struct sm_options o = { .writer = "random",
+				.max_cells = 1 << 18,
+				.flags = SM_OPEN_NO_ENVIRONMENT };
 	struct sm_diag diag;
 	unsigned i, n;
 	struct sm *m;

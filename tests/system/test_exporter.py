@@ -56,7 +56,7 @@ def test_pages_without_a_segment():
         samples = parse(r.text)
         assert one(samples, 'shardmeter_segment_up') == 0
         assert one(samples, 'shardmeter_build_info', version=read_version()) == 1
-        assert one(samples, 'process_threads') == 3
+        assert one(samples, 'process_threads') >= 3
         assert 0 <= one(samples, 'process_cpu_seconds_total') < 60
         assert abs(one(samples, 'process_start_time_seconds') - time.time()) < 60
         head = e.request('HEAD')

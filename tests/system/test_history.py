@@ -143,7 +143,8 @@ def test_restart_keeps_the_history():
 def test_no_segment_no_rows():
     with Place() as p:
         e = p.exporter(FAST)
-        assert e.value('shardmeter_store_up') == 1
+        wait_for(lambda: e.value('shardmeter_store_up') == 1, 'the store is open')
+        assert e.value('shardmeter_history_last_tick_timestamp_seconds') is None
         p.feeder()('counter', 'a_total', '-', 1)
         wait_for_rows(e, 1)
 
@@ -164,7 +165,8 @@ def test_one_exporter_per_store():
         assert f'pid {first.process.pid}' in second.stderr and p.store in second.stderr, second
         first.process.kill()
         first.process.wait()
-        assert p.exporter().value('shardmeter_store_up') == 1
+        third = p.exporter()
+        wait_for(lambda: third.value('shardmeter_store_up') == 1, 'the store is free again')
 
 
 # --- what survives ----------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # TIMEOUT: 300
-"""Do layout and API serve other languages? JavaScript that stores to its lane by itself, a Python extension,
-and C: each alone, all at once on one family, and what moves cells under them."""
+"""Do layout and API serve other languages? JavaScript that stores to its lane by itself, a Python
+extension, and C: each alone, all at once on one family, and what moves cells under them."""
 import bisect
 import collections
 import decimal
@@ -19,7 +19,7 @@ import time
 import unittest
 
 BUILD = os.path.abspath(os.environ.get('BUILD', 'build/release'))
-SRCDIR = os.environ.get('SRCDIR', os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+SRCDIR = os.environ.get('SRCDIR', os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..'))
 CLI = os.path.join(BUILD, 'shardmeter')
 HELPER = os.path.join(BUILD, 'tests/system/probe_writer')
 SYSTEM = os.path.join(SRCDIR, 'tests/system')
@@ -31,7 +31,8 @@ class Writer:
     """A process that does lines and answers "ok". begin() and end() are the halves of do()."""
 
     def __init__(self, command, env):
-        self.process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, env=env, text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
         self.end()
 
     def begin(self, line):
@@ -101,18 +102,23 @@ class Probes(unittest.TestCase):
         return self.writer([HELPER, 'write'], 'c', lang, **kwargs)
 
     def js(self, lang='all', flags=(), **kwargs):
-        return self.writer(['node', *flags, os.path.join(SYSTEM, 'probe_writer.js')], 'js', lang, **kwargs)
+        command = ['node', *flags, os.path.join(SYSTEM, 'probe_writer.js')]
+        return self.writer(command, 'js', lang, **kwargs)
 
     def py(self, lang='all', **kwargs):
-        return self.writer(['/usr/bin/python3', os.path.join(SYSTEM, 'probe_writer.py')], 'py', lang, **kwargs)
+        command = ['/usr/bin/python3', os.path.join(SYSTEM, 'probe_writer.py')]
+        return self.writer(command, 'py', lang, **kwargs)
 
     def each(self, lang=None, **kwargs):
         return [make(lang or make.__name__, **kwargs) for make in (self.c, self.js, self.py)]
 
     def dump(self, segment=None):
-        out = subprocess.run([CLI, 'dump', '-w', '--format', 'json', '-S', segment or self.segment], env=self.env,
-                             check=True, timeout=60, capture_output=True).stdout
-        return json.loads(out, parse_float=decimal.Decimal)
+        return json.loads(self.run_it(CLI, 'dump', '-w', '--format', 'json', '-S',
+                                      segment or self.segment), parse_float=decimal.Decimal)
+
+    def run_it(self, *command):
+        return subprocess.run(command, env=self.env, check=True, timeout=60, text=True,
+                              stdout=subprocess.PIPE).stdout
 
     def series(self, lang='all', segment=None):
         """Name of the family -> its series of that label."""
@@ -161,7 +167,8 @@ class Probes(unittest.TestCase):
         for w in self.each('all'):
             w.do('count 1000')
         self.assert_counted(expected.count(1000, 3), self.series())
-        self.assertEqual({w['restarts'] for name, w in self.writers().items() if name != 'common'}, {1})
+        restarts = [self.writers()[name]['restarts'] for name in ('c', 'js', 'py')]
+        self.assertEqual(restarts, [1, 1, 1])
 
     def test_gauge__set_by_three_languages__is_their_sum_until_they_end(self):
         ws = self.each('all')
@@ -169,6 +176,7 @@ class Probes(unittest.TestCase):
         for w, x in zip(ws, ('1.5', '-7.25', '1e9')):
             w.do('level ' + x)
         self.assertEqual(self.series()['probe_level']['value'], decimal.Decimal('999999994.25'))
+        self.assertEqual(self.series()['probe_latest']['value'], decimal.Decimal('-7.25'))
         ws[2].kill()
         self.assertEqual(self.series()['probe_level']['value'], decimal.Decimal('-5.75'))
         ws[0].do('level 0')
@@ -195,21 +203,22 @@ class Probes(unittest.TestCase):
         for v in values:
             counts[bisect.bisect_left(bounds, v)] += 1
         # From 2^52 units on, adding a half rounds: the library adds no half there.
-        want = [sum(math.floor(v * NS + 0.5) if v * NS < 2**52 else int(v * NS) for v in values)] + counts
+        total = sum(math.floor(v * NS + 0.5) if v * NS < 2**52 else int(v * NS) for v in values)
         got = self.buckets()
         for lang in ('c', 'py', 'js'):
-            self.assertEqual([int(n) for n in got[lang]], want, lang)
+            self.assertEqual([int(n) for n in got[lang]], [total, *counts], lang)
 
     def buckets(self):
-        out = subprocess.run([HELPER, 'buckets', self.segment], check=True, timeout=60, capture_output=True, text=True)
-        return {line.split()[0]: line.split()[1:] for line in out.stdout.splitlines()}
+        lines = self.run_it(HELPER, 'buckets', self.segment).splitlines()
+        return {line.split()[0]: line.split()[1:] for line in lines}
 
-    # --- JavaScript's own traps --------------------------------------------------------------------
+    # --- JavaScript's own traps ------------------------------------------------------------------
 
     def torn(self, *flags):
         js = self.js(flags=flags)
         js.begin('torn 1')
-        watch = subprocess.Popen([HELPER, 'watch', self.segment], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        watch = subprocess.Popen([HELPER, 'watch', self.segment], text=True,
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(watch.kill)
         js.end()
         out = watch.communicate(timeout=60)[0]
@@ -229,7 +238,7 @@ class Probes(unittest.TestCase):
         self.assertEqual(self.series('js')['probe_whole_total']['value'], 0)
         self.assertEqual(self.series('js')['probe_seconds']['count'], 0)
 
-    # --- cells that move ---------------------------------------------------------------------------
+    # --- cells that move -------------------------------------------------------------------------
 
     def test_file__replaced__all_threads_go_on_in_the_new_one(self):
         ws = c, js, py = self.each('all')
@@ -250,20 +259,36 @@ class Probes(unittest.TestCase):
         self.assert_counted(Expected().count(500, 5), self.series())
         self.assertEqual(self.series()['probe_level']['value'], 3)
 
+    def test_file__replaced_while_a_thread_counts__optimised_code_notices(self):
+        n = 60000000
+        js = self.js()
+        js.do('workers 1')
+        js.do(f'background {n}')
+        end = time.monotonic() + 60
+        while self.series()['probe_whole_total']['value'] < n // 20:
+            self.assertLess(time.monotonic(), end)
+        old = self.segment + '.old'
+        os.rename(self.segment, old)
+        js.do('beat')
+        js.do('wait')
+        before, after = [self.series(segment=segment)['probe_whole_total']['value']
+                         for segment in (old, self.segment)]
+        self.assertEqual(before + after, 4 * n)
+        self.assertGreater(after, n // 20)
+
     def test_series__removed_by_another_process__is_begun_anew_by_all_threads(self):
         ws = c, js, py = self.each('all')
         js.do('workers 2')
         for w in ws:
             w.do('count 1000')
         for name in 'whole_total', 'fixed_total', 'mixed_total', 'seconds':
-            subprocess.run([CLI, 'rm', '--force', '-S', self.segment, 'probe_' + name, 'lang=all'], env=self.env,
-                           check=True, timeout=60)
+            self.run_it(CLI, 'rm', '--force', '-S', self.segment, 'probe_' + name, 'lang=all')
         for w in ws:
             w.do('beat')
         for w in ws:
             w.do('count 10')
         self.assert_counted(Expected().count(10, 5), self.series())
-        subprocess.run([CLI, 'check', '-S', self.segment], env=self.env, check=True, timeout=60)
+        self.run_it(CLI, 'check', '-S', self.segment)
 
     def test_child__forked_from_python__is_a_writer_of_its_own(self):
         py = self.py()
@@ -290,8 +315,8 @@ def build():
         print('there is no node: install nodejs')
         sys.exit(EXIT_SKIP)
     for lang in 'node', 'python':
-        done = subprocess.run([os.path.join(SRCDIR, 'bindings', lang, 'build-probe')], env=dict(os.environ, BUILD=BUILD),
-                              check=False, timeout=120)
+        done = subprocess.run([os.path.join(SRCDIR, 'bindings', lang, 'build-probe')],
+                              env=dict(os.environ, BUILD=BUILD), check=False, timeout=120)
         if done.returncode:
             sys.exit(EXIT_SKIP if done.returncode == EXIT_SKIP else 1)
 

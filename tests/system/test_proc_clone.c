@@ -73,7 +73,7 @@ static void join(struct thread *t)
 static void *copy_tls(void)
 {
 	char *self = __builtin_thread_pointer(), *from, *to, *copy, line[512];
-	unsigned long lo, hi = 0;
+	unsigned long lo = 0, hi = 0;
 	FILE *maps = fopen("/proc/self/maps", "r");
 
 	CHECK(maps);

@@ -157,7 +157,7 @@ static void handlers__at_a_high_rate__lose_nothing(void)
 	}
 	CHECK(timer_delete(timer) == 0 && setitimer(ITIMER_PROF, &none, NULL) == 0);
 	check_totals(n + handled, false);
-	printf("%llu updates of each kind, %llu in handlers\n", (unsigned long long)(n + handled),
+	printf("%llu updates of each kind, %llu in handlers\n", (unsigned long long)n + handled,
 	       (unsigned long long)handled);
 }
 

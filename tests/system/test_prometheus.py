@@ -136,7 +136,7 @@ def test_prometheus_scrapes():
         p.exporter(f'--web.listen-address={address}')
         p.processes[-2]('counter', 'commands_total', labels(command='play'), 1)
         wait_for(lambda: prom.one('commands_total') == 6, 'scraped after the restart')
-        assert prom.one('shardmeter_store_up') == 1
+        wait_for(lambda: prom.one('shardmeter_store_up') == 1, 'the store is open')
 
 
 if __name__ == '__main__':

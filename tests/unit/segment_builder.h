@@ -2,9 +2,10 @@
 /*
  * segment_builder.h - a segment made by hand, byte by byte from layout.h, for tests of readers.
  *
- * No writer code is involved: what a reader reads here stands in the format and nowhere else, and any
- * state can be made, also those that no writer leaves. A writer is alive while the test holds its life
- * lock on a descriptor of its own (open-file-description locks conflict within one process, too).
+ * No writer code is involved: what a reader reads here stands in the format and nowhere else, and
+ * any state can be made, also those that no writer leaves. A writer is alive while the test holds
+ * its life lock on a descriptor of its own (open-file-description locks conflict within one
+ * process, too).
  *
  *	struct builder b;
  *	builder_new(&b);
@@ -123,7 +124,8 @@ UNUSED static void builder_new_sized(struct builder *b, const struct sm_geometry
 		h.cells_used[i] = 8;
 	assert_int_equal(ftruncate(b->fd, (off_t)h.file_bytes), 0);
 	assert_int_equal(pwrite(b->fd, &h, sizeof(h), 0), sizeof(h));
-	b->base = mmap(NULL, h.file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, b->fd, 0);
+	b->base = mmap(NULL, h.file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+		       b->fd, 0);
 	assert_true(b->base != MAP_FAILED);
 	b->h = (struct sm_header *)(void *)b->base;
 	common = builder_slot(b, 0);
@@ -135,8 +137,12 @@ UNUSED static void builder_new_sized(struct builder *b, const struct sm_geometry
 
 UNUSED static void builder_new(struct builder *b)
 {
-	struct sm_geometry_wish wish = { .writers = BUILDER_SLOTS, .lanes_per_writer = 3, .families = 64,
-					 .series = 512, .cells = 16384, .ring_entries = 8 };
+	struct sm_geometry_wish wish = { .writers = BUILDER_SLOTS,
+					 .lanes_per_writer = 3,
+					 .families = 64,
+					 .series = 512,
+					 .cells = 16384,
+					 .ring_entries = 8 };
 
 	builder_new_sized(b, &wish);
 }
@@ -182,7 +188,8 @@ UNUSED static const struct sm_snapshot *builder_take(struct sm_reader *r, unsign
 
 /* ---- catalog ------------------------------------------------------------------------------- */
 
-UNUSED static uint32_t builder_text(struct builder *b, const char *text, size_t len, uint32_t *ret_class)
+UNUSED static uint32_t builder_text(struct builder *b, const char *text, size_t len,
+				    uint32_t *ret_class)
 {
 	uint32_t at = b->h->strings_used, size = sm_size_class((uint32_t)len);
 
@@ -247,11 +254,14 @@ UNUSED static uint32_t builder_add_family(struct builder *b, const struct builde
 	if (o->kind == SM_HISTOGRAM) {
 		f->nbounds = (uint16_t)o->nbounds;
 		if (o->nbounds)
-			f->bounds = builder_text(b, (const char *)o->bounds, o->nbounds * 8, &f->bounds_bytes);
+			f->bounds = builder_text(b, (const char *)o->bounds, o->nbounds * 8,
+						 &f->bounds_bytes);
 		f->grid_lo = (int8_t)o->grid_lo;
 		f->grid_hi = (int8_t)o->grid_hi;
-		f->nbuckets = (uint16_t)(sm_bounds_unite(o->bounds, o->nbounds, o->grid_lo != o->grid_hi, o->grid_lo,
-							 o->grid_hi, united, SM_MAX_BUCKETS) + 1);
+		f->nbuckets =
+			(uint16_t)(sm_bounds_unite(o->bounds, o->nbounds, o->grid_lo != o->grid_hi,
+						   o->grid_lo, o->grid_hi, united, SM_MAX_BUCKETS) +
+				   1);
 	}
 	f->gauge_mode = (uint8_t)o->mode;
 	f->decimals = (uint8_t)o->decimals;
@@ -289,7 +299,8 @@ UNUSED static void builder_enter(struct builder *b, uint64_t hash, uint32_t reco
 }
 
 /* A series with these label values (n of them). Counters get all three cells. */
-UNUSED static uint32_t builder_add_series(struct builder *b, uint32_t family, const struct sm_str *values, size_t n)
+UNUSED static uint32_t builder_add_series(struct builder *b, uint32_t family,
+					  const struct sm_str *values, size_t n)
 {
 	uint32_t i = b->h->series_used++;
 	struct sm_family_rec *f = builder_frec(b, family);
@@ -316,7 +327,9 @@ UNUSED static uint32_t builder_add_series(struct builder *b, uint32_t family, co
 		for (k = 0; k < 3; k++)
 			s->cell[k] = builder_cells(b, SM_ZONE_ADD, 1);
 	} else {
-		s->zone = f->kind == SM_HISTOGRAM ? SM_ZONE_ADD : f->kind == SM_UPDOWN ? SM_ZONE_LIVE : SM_ZONE_SET;
+		s->zone = f->kind == SM_HISTOGRAM ? SM_ZONE_ADD
+			  : f->kind == SM_UPDOWN  ? SM_ZONE_LIVE
+						  : SM_ZONE_SET;
 		s->ncells = f->kind == SM_HISTOGRAM ? f->nbuckets + 1u :
 			    f->kind == SM_GAUGE && f->gauge_mode == SM_MODE_MOSTRECENT ? 3 : 1;
 		s->cell[0] = builder_cells(b, s->zone, s->ncells);
@@ -408,7 +421,8 @@ UNUSED static void builder_hold(struct builder *b, uint32_t slot, uint32_t serie
 }
 
 /* The series of a snapshot that this record became, or NULL. */
-UNUSED static const struct sm_series_info *builder_find(const struct sm_snapshot *s, uint32_t series)
+UNUSED static const struct sm_series_info *builder_find(const struct sm_snapshot *s,
+							uint32_t series)
 {
 	size_t f, i;
 
@@ -419,7 +433,8 @@ UNUSED static const struct sm_series_info *builder_find(const struct sm_snapshot
 	return NULL;
 }
 
-UNUSED static struct sm_value builder_value(const struct sm_snapshot *s, uint32_t series, int writer)
+UNUSED static struct sm_value builder_value(const struct sm_snapshot *s, uint32_t series,
+					    int writer)
 {
 	const struct sm_series_info *info = builder_find(s, series);
 	struct sm_value v;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of libshm/catalog_read.c and catalog_parse.c: what of a catalog counts. Each damage must cost the
- * damaged record only, and be counted.
+ * Tests of libshm/catalog_read.c and catalog_parse.c: what of a catalog counts. Each damage must
+ * cost the damaged record only, and be counted.
  */
 #include <math.h>
 
@@ -21,7 +21,8 @@ static void set_up(struct fixture *x)
 	x->counter = builder_family(&x->b, SM_COUNTER, "commands_total", .help = "Commands.",
 				    .labels = { "command", "status" });
 	x->histogram = builder_family(&x->b, SM_HISTOGRAM, "wait_seconds", .help = "Waiting.",
-				      .unit = "seconds", .bounds = bounds, .nbounds = 3, .sum_decimals = 9);
+				      .unit = "seconds", .bounds = bounds, .nbounds = 3,
+				      .sum_decimals = 9);
 	x->state = builder_family(&x->b, SM_STATESET, "mode", .states = { "idle", "busy" });
 	x->play = builder_series(&x->b, x->counter, "play", "ok", NULL);
 	x->stop = builder_series(&x->b, x->counter, "stop", "", NULL);
@@ -227,8 +228,11 @@ static void family__bounds_not_ascending__left_out(void **state)
 
 static void family__names_that_break_an_exposition__left_out(void **state)
 {
-	static const char *const names[] = { "", "1a", "a b", "a{x=\"", "a\n", "shardmeter_up", "a-b", "\xc3\xa9" };
-	static const char *const labels[] = { "le", "quantile", "writer", "__name__", "a b", "", "x=\"y\",z", "clash" };
+	static const char *const names[] = { "",       "1a",	  "a b",
+					     "a{x=\"", "a\n",	  "shardmeter_up",
+					     "a-b",    "\xc3\xa9" };
+	static const char *const labels[] = { "le",  "quantile", "writer",    "__name__",
+					      "a b", "",	 "x=\"y\",z", "clash" };
 	struct fixture x;
 	size_t i;
 
@@ -438,8 +442,12 @@ static void marks__beyond_the_geometry__damage(void **state)
 /* A sparse file may claim anything; memory is spent on what it really holds. */
 static void marks__far_beyond_the_memory__damage(void **state)
 {
-	struct sm_geometry_wish wish = { .writers = 16, .lanes_per_writer = 2, .families = 65535, .series = 1u << 22,
-					 .cells = 1u << 27, .ring_entries = 8 };
+	struct sm_geometry_wish wish = { .writers = 16,
+					 .lanes_per_writer = 2,
+					 .families = 65535,
+					 .series = 1u << 22,
+					 .cells = 1u << 27,
+					 .ring_entries = 8 };
 	const struct sm_snapshot *s = NULL;
 	struct sm_reader *r;
 	struct sm_diag diag;

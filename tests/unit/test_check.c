@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of libshm/check.c, check_catalog.c, check_lanes.c: each seeded corruption is found, by name, and a
- * sound segment has none. Also that a change which is under way is not called damage.
+ * Tests of libshm/check.c, check_catalog.c, check_lanes.c: each seeded corruption is found, by
+ * name, and a sound segment has none. Also that a change which is under way is not called damage.
  */
 #include "segment_builder.h"
 
@@ -43,10 +43,10 @@ static void set_up(struct fixture *x)
 
 	memset(x, 0, sizeof(*x));
 	builder_new(&x->b);
-	x->counter = builder_family(&x->b, SM_COUNTER, "commands_total", .help = "C.", .labels = { "command" },
-				    .flags = SM_FF_EXEMPLARS);
-	x->histogram = builder_family(&x->b, SM_HISTOGRAM, "wait_seconds", .bounds = bounds, .nbounds = 2,
-				      .grid_lo = -3, .grid_hi = 3);
+	x->counter = builder_family(&x->b, SM_COUNTER, "commands_total", .help = "C.",
+				    .labels = { "command" }, .flags = SM_FF_EXEMPLARS);
+	x->histogram = builder_family(&x->b, SM_HISTOGRAM, "wait_seconds", .bounds = bounds,
+				      .nbounds = 2, .grid_lo = -3, .grid_hi = 3);
 	x->state = builder_family(&x->b, SM_STATESET, "mode", .states = { "idle", "busy" });
 	x->info = builder_family(&x->b, SM_INFO, "build_info", .labels = { "v" });
 	x->gauge = builder_family(&x->b, SM_GAUGE, "heat", );
@@ -128,11 +128,18 @@ static void c_slot_lanes(struct fixture *x) { slot(x)->lanes = 0xff; }
 static void c_slot_free_lanes(struct fixture *x) { builder_slot(&x->b, 9)->lanes = 1; }
 static void c_slot_incarnation(struct fixture *x) { slot(x)->incarnation = 0; }
 static void c_slot_future(struct fixture *x) { slot(x)->heartbeat_boot_ns = UINT64_MAX; }
-static void c_slot_free_alive(struct fixture *x) { slot(x)->state = SM_SLOT_FREE; slot(x)->lanes = 0; }
+static void c_slot_free_alive(struct fixture *x)
+{
+	slot(x)->state = SM_SLOT_FREE;
+	slot(x)->lanes = 0;
+}
 
 static void c_family_state(struct fixture *x) { fam(x, x->gauge)->state = 9; }
 static void c_family_init(struct fixture *x) { fam(x, x->gauge)->state = SM_REC_INIT; }
-static void c_family_name(struct fixture *x) { x->b.base[x->b.h->off_strings + fam(x, x->gauge)->strings] = '9'; }
+static void c_family_name(struct fixture *x)
+{
+	x->b.base[x->b.h->off_strings + fam(x, x->gauge)->strings] = '9';
+}
 static void c_family_hash(struct fixture *x) { fam(x, x->gauge)->hash++; }
 static void c_family_strings(struct fixture *x) { fam(x, x->gauge)->strings = 1 << 29; }
 static void c_family_bounds(struct fixture *x)
@@ -159,9 +166,15 @@ static void c_series_utf8(struct fixture *x)
 static void c_series_text(struct fixture *x) { record(x, x->stop)->text_len += 2; }
 static void c_series_zone(struct fixture *x) { record(x, x->stop)->zone = SM_ZONE_LIVE; }
 static void c_series_cell(struct fixture *x) { record(x, x->wait)->cell[0] += 4; }
-static void c_series_shared_cell(struct fixture *x) { record(x, x->stop)->cell[0] = record(x, x->play)->cell[0]; }
+static void c_series_shared_cell(struct fixture *x)
+{
+	record(x, x->stop)->cell[0] = record(x, x->play)->cell[0];
+}
 static void c_series_twin(struct fixture *x) { builder_series(&x->b, x->counter, "stop", NULL); }
-static void c_series_block(struct fixture *x) { record(x, x->stop)->strings = record(x, x->play)->strings; }
+static void c_series_block(struct fixture *x)
+{
+	record(x, x->stop)->strings = record(x, x->play)->strings;
+}
 static void c_series_exemplar(struct fixture *x) { record(x, x->stop)->exemplar = 60; }
 
 static void c_index_lost(struct fixture *x)
@@ -195,20 +208,41 @@ static void c_index_twice(struct fixture *x)
 }
 
 static void c_map_beyond(struct fixture *x) { builder_map(&x->b, 4)[0] |= UINT64_C(1) << 63; }
-static void c_map_lost(struct fixture *x) { builder_map(&x->b, sm_lane_number(x->b.h, x->a, 1))[0] = 0; }
-static void c_map_free_slot(struct fixture *x) { builder_map(&x->b, sm_lane_number(x->b.h, 9, 1))[0] = 1; }
+static void c_map_lost(struct fixture *x)
+{
+	builder_map(&x->b, sm_lane_number(x->b.h, x->a, 1))[0] = 0;
+}
+static void c_map_free_slot(struct fixture *x)
+{
+	builder_map(&x->b, sm_lane_number(x->b.h, 9, 1))[0] = 1;
+}
 static void c_map_retired(struct fixture *x) { builder_map(&x->b, 1)[0] = 0; }
 static void c_cell_nobodys(struct fixture *x) { *builder_cell(&x->b, x->a, 1, 3000) = 1; }
 static void c_cell_first(struct fixture *x) { *builder_cell(&x->b, x->a, 1, 0) = 1; }
-static void c_cell_gauge_lane(struct fixture *x) { *builder_cell(&x->b, x->a, 1, record(x, x->heat)->cell[0]) = 1; }
-static void c_cell_state(struct fixture *x) { *builder_cell(&x->b, x->a, 0, record(x, x->mode)->cell[0]) = 3; }
-static void c_cell_info(struct fixture *x) { *builder_cell(&x->b, x->a, 0, record(x, x->build)->cell[0]) = 2; }
+static void c_cell_gauge_lane(struct fixture *x)
+{
+	*builder_cell(&x->b, x->a, 1, record(x, x->heat)->cell[0]) = 1;
+}
+static void c_cell_state(struct fixture *x)
+{
+	*builder_cell(&x->b, x->a, 0, record(x, x->mode)->cell[0]) = 3;
+}
+static void c_cell_info(struct fixture *x)
+{
+	*builder_cell(&x->b, x->a, 0, record(x, x->build)->cell[0]) = 2;
+}
 static void c_hold(struct fixture *x) { builder_hold(&x->b, x->a, 300); }
 static void c_hold_family(struct fixture *x) { builder_holds(&x->b, x->a)[0] |= UINT64_C(1) << 40; }
 static void c_ring_number(struct fixture *x) { builder_ring(&x->b, x->a, 0)->seq = 6; }
 static void c_ring_parts(struct fixture *x) { builder_ring(&x->b, x->a, 0)->ncheckpoints = 17; }
-static void c_ring_attributes(struct fixture *x) { builder_ring(&x->b, x->a, 0)->attributes_len = 600; }
-static void c_ring_text(struct fixture *x) { builder_ring(&x->b, x->a, 0)->operation[1] = (char)0xff; }
+static void c_ring_attributes(struct fixture *x)
+{
+	builder_ring(&x->b, x->a, 0)->attributes_len = 600;
+}
+static void c_ring_text(struct fixture *x)
+{
+	builder_ring(&x->b, x->a, 0)->operation[1] = (char)0xff;
+}
 static void c_ring_future(struct fixture *x) { builder_ring(&x->b, x->a, 0)->incarnation = 9; }
 static void c_exemplar_length(struct fixture *x) { builder_exemplar(&x->b, 0)->text_len = 513; }
 static void c_exemplar_pairs(struct fixture *x) { builder_exemplar(&x->b, 0)->text_len = 2; }
@@ -326,8 +360,8 @@ static void check__seeded_corruptions__each_named(void **state)
 		for (k = 0; k < nfindings && !strstr(findings[k], corruptions[i].says); k++)
 			;
 		if (k == nfindings)
-			fail_msg("not found: \"%s\"; %d findings, the first: %s", corruptions[i].says, nfindings,
-				 nfindings ? findings[0] : "none");
+			fail_msg("not found: \"%s\"; %d findings, the first: %s",
+				 corruptions[i].says, nfindings, nfindings ? findings[0] : "none");
 		*x.b.h = saved;			/* the builder unmaps by it */
 		builder_free(&x.b);
 	}
@@ -351,7 +385,9 @@ static void check__truncated__said(void **state)
 /* Under the catalog lock half-done states are somebody's work. */
 static void check__change_under_way__not_damage(void **state)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = SM_LOCK_CATALOG, .l_len = 1 };
+	struct flock fl = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = SM_LOCK_CATALOG, .l_len = 1
+	};
 	struct fixture x;
 	int fd;
 
@@ -374,7 +410,8 @@ static void check__no_segment__error(void **state)
 	struct sm_diag diag;
 	struct fixture x;
 
-	assert_int_equal(sm_check("/dev/shm/shardmeter-test-none/x", collect, NULL, &diag), -ENOENT);
+	assert_int_equal(sm_check("/dev/shm/shardmeter-test-none/x", collect, NULL, &diag),
+			 -ENOENT);
 	set_up(&x);
 	x.b.h->major = 9;
 	assert_int_equal(sm_check(x.b.path, collect, NULL, &diag), -EPROTONOSUPPORT);

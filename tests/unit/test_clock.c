@@ -76,7 +76,7 @@ static bool trusted_by_kernel(void)
 
 static void tsc__where_it_is_invariant__is_used(void **state)
 {
-	uint64_t before = sm_now_ns();
+	uint64_t before = sm_now_ns(), reading = sm_clock_();
 	int rc = clock_use_tsc();
 
 	use_tsc = invariant() && trusted_by_kernel();
@@ -84,6 +84,7 @@ static void tsc__where_it_is_invariant__is_used(void **state)
 	assert_int_equal(clock_use_tsc(), rc);
 	/* A timer that runs across the switch. */
 	assert_in_range(sm_now_ns() - before, 0, UINT64_C(10000000000));
+	assert_in_range(sm_clock_since_(reading), 0, UINT64_C(10000000000));
 }
 
 /* Sleeping is what is measured here: 50 ms of it, three times at most. */
@@ -124,6 +125,20 @@ static void now__read_again__never_steps_back(void **state)
  * another. The counter is read without a barrier, so it may be early by what a processor
  * reorders. */
 #define REORDERED_NS 1000
+
+static void clock__since_a_reading__is_the_time_between(void **state)
+{
+	uint64_t before = sm_now_ns(), reading = sm_clock_(), after = sm_now_ns(), low, since, high;
+
+	do {
+		low = sm_now_ns();
+		since = sm_clock_since_(reading);
+		high = sm_now_ns();
+	} while (since < 1000000);
+	assert_in_range(since, low - after - REORDERED_NS, high - before + REORDERED_NS);
+	/* A reading of another thread, "later" than now. */
+	assert_int_equal(sm_clock_since_(sm_clock_() + (UINT64_C(1) << 40)), 0);
+}
 
 static uint64_t passed_on;
 static uint64_t back_steps;
@@ -174,10 +189,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(now__without_tsc__is_monotonic_time),
+		cmocka_unit_test(clock__since_a_reading__is_the_time_between),
 		cmocka_unit_test(coarse_clock__is_near_boottime),
 		cmocka_unit_test(tsc__where_it_is_invariant__is_used),
 		cmocka_unit_test(now__beside_monotonic_time__runs_at_the_same_rate),
 		cmocka_unit_test(now__read_again__never_steps_back),
+		cmocka_unit_test(clock__since_a_reading__is_the_time_between),
 		cmocka_unit_test(now__passed_between_threads__hardly_steps_back),
 	};
 

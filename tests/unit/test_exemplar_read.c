@@ -42,7 +42,8 @@ static int set_up(void **state)
 
 	busy_writer = false;
 	builder_new(&b);
-	f = builder_family(&b, SM_HISTOGRAM, "h", .bounds = bounds, .nbounds = 2, .flags = SM_FF_EXEMPLARS);
+	f = builder_family(&b, SM_HISTOGRAM, "h", .bounds = bounds, .nbounds = 2,
+			   .flags = SM_FF_EXEMPLARS);
 	series = builder_series(&b, f, NULL);
 	r = builder_reader(&b);
 	s = builder_take(r, 0);
@@ -130,11 +131,12 @@ static void exemplar__busy_or_changing__eagain(void **state)
 
 static void exemplar__cannot_be_shown__enoent(void **state)
 {
-	static const struct { const char *labels; size_t len; } bad[] = {
-		{ "a\0b\0c", 6 },		/* a name without a value */
-		{ "a\0b", 3 },			/* not terminated */
-		{ "1a\0b", 5 }, { "\0b", 3 }, { "a b\0c", 6 }, { "a\0\xff", 4 }, { "\xc3\xa9\0b", 5 },
-		{ "a\0b\0a\0c", 8 },		/* a name twice */
+	static const struct { const char *labels; size_t len;
+	} bad[] = {
+		{ "a\0b\0c", 6 }, /* a name without a value */
+		{ "a\0b", 3 },	  /* not terminated */
+		{ "1a\0b", 5 },	  { "\0b", 3 },		{ "a b\0c", 6 },
+		{ "a\0\xff", 4 }, { "\xc3\xa9\0b", 5 }, { "a\0b\0a\0c", 8 }, /* a name twice */
 	};
 	struct sm_exemplar e;
 	char text[600];

@@ -44,6 +44,7 @@ static void ids__added_and_removed_at_random__hold_what_they_should(void **state
 			assert_true(where[at] < ids.n);
 			live++;
 		} else {
+			assert_non_null(ids.entries);
 			assert_int_equal(ids.entries[where[at]].id, at + 1);
 			ids_remove(&ids, where[at]);
 			where[at] = IDS_NONE;

@@ -180,8 +180,10 @@ static void open__no_permission__owner_and_remedy(void **state)
 		if (setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0)
 			_exit(1);
 		rc = sm_reader_open(b.path, &r, &diag);
-		_exit(rc == -EACCES && strstr(diag.message, "belongs to uid 0") && strstr(diag.message, "SHARDMETER_GROUP") ?
-			      0 : 2);
+		_exit(rc == -EACCES && strstr(diag.message, "belongs to uid 0") &&
+				      strstr(diag.message, "SHARDMETER_GROUP")
+			      ? 0
+			      : 2);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);

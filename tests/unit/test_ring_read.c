@@ -24,9 +24,11 @@ static int read_all(struct builder *b)
 	return rc;
 }
 
-static struct sm_ring_entry *put(struct builder *b, uint32_t slot, uint64_t number, const char *operation)
+static struct sm_ring_entry *put(struct builder *b, uint32_t slot, uint64_t number,
+				 const char *operation)
 {
-	struct sm_ring_entry *e = builder_ring(b, slot, (unsigned)(number & (b->h->ring_entries - 1)));
+	struct sm_ring_entry *e =
+		builder_ring(b, slot, (unsigned)(number & (b->h->ring_entries - 1)));
 
 	memset(e, 0, sizeof(*e));
 	e->seq = 2 * (number + 1);

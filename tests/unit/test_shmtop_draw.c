@@ -143,7 +143,7 @@ static void screen__80x14__is_this(void **state)
 		"default  v2.14.0  layout 1.0  5/5 writers up  worst beat 0.9s shard-3   13:21:07\n"
 		"all writers are well                                7 series  12% used  every 1s\n"
 		"  SERIES▲                              VALUE  CHANGE/s     p95     p99   LAST 8s\n"
-		"  command_dur…ion_seconds{play,ok}       210        11   100ms   820ms  ▃▆▃▆▃▆▃▆\n"
+		"  command_duration_…conds{play,ok}       210        11   100ms   820ms  ▃▆▃▆▃▆▃▆\n"
 		"  commands_total{play,ok}             141124         6       ·       ·  ▅▆▇█▁▂▃▄\n"
 		"! commands_total{search,ok}                5     reset       ·       ·  ▅▅▅▅▅▅▅\n"
 		"  db_seconds                              10         0 ~91.0ms ~98.2ms  ▁▁▁▁▁▁▁▁\n"
@@ -165,7 +165,7 @@ static void screen__80x14_ascii__is_this(void **state)
 		"default  v2.14.0  layout 1.0  5/5 writers up  worst beat 0.9s shard-3   13:21:07\n"
 		"all writers are well                                7 series  12% used  every 1s\n"
 		"  SERIES^                              VALUE  CHANGE/s     p95     p99   LAST 8s\n"
-		"  command_dur..on_seconds{play,ok}       210        11   100ms   820ms  ,+,+,+,+\n"
+		"  command_duration..conds{play,ok}       210        11   100ms   820ms  ,+,+,+,+\n"
 		"  commands_total{play,ok}             141124         6       .       .  =+*#_.,-\n"
 		"! commands_total{search,ok}                5     reset       .       .  =======\n"
 		"  db_seconds                              10         0 ~91.0ms ~98.2ms  ________\n"
@@ -178,20 +178,20 @@ static void screen__80x14_ascii__is_this(void **state)
 		"h Help  q Quit  / Filter  s Sort  r Reverse  Space Pause  +- Interval\n");
 }
 
-static void screen__40x10__is_this(void **state)
+static void screen__44x10__is_this(void **state)
 {
-	draw(40, 10, &top_glyphs_utf8);
+	draw(44, 10, &top_glyphs_utf8);
 	assert_screen(
-		"default  v2.14.0  5/5 writers up\n"
-		"all writers are well  7 series  every 1s\n"
-		"  SERIES▲                VALUE  CHANGE/s\n"
-		"  comm…onds{play,ok}       210        11\n"
-		"  comm…otal{play,ok}    141124         6\n"
-		"! com…tal{search,ok}         5     reset\n"
-		"  db_seconds                10         0\n"
-		"  errors_total               0         0\n"
-		"  heap_bytes            113MiB         ·\n"
-		"h Help  q Quit  / Filter        1-6 of 7\n");
+		"default  v2.14.0  5/5 writers up    13:21:07\n"
+		"all writers are well      7 series  every 1s\n"
+		"  SERIES▲                    VALUE  CHANGE/s\n"
+		"  command_d…nds{play,ok}       210        11\n"
+		"  commands_…tal{play,ok}    141124         6\n"
+		"! commands…al{search,ok}         5     reset\n"
+		"  db_seconds                    10         0\n"
+		"  errors_total                   0         0\n"
+		"  heap_bytes                113MiB         ·\n"
+		"h Help  q Quit  / Filter  s Sort    1-6 of 7\n");
 }
 
 static void screen__wide__has_label_names_and_long_sparks(void **state)
@@ -429,7 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(screen__80x14__is_this),
 		TEST(screen__80x14_ascii__is_this),
-		TEST(screen__40x10__is_this),
+		TEST(screen__44x10__is_this),
 		TEST(screen__wide__has_label_names_and_long_sparks),
 		TEST(screen__20x4__is_this),
 		TEST(screen__1x1__has_one_character),

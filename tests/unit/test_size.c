@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of libshm/size.c: the prediction against segments that real writers made, one process a writer,
- * and against the promise that 16 writers with 360 histograms each fit 48 MB.
+ * Tests of libshm/size.c: the prediction against segments that real writers made, one process a
+ * writer, and against the promise that 16 writers with 360 histograms each fit 48 MB.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +25,9 @@ static char dir[64], path[96];
 /* Be a writer with these metrics and lanes, then end; the memory stays. */
 static void write_all(unsigned number, const struct sm_size_question *q)
 {
-	struct sm_options o = { .segment = path, .thread_lanes = q->lanes_used - 1, .flags = SM_OPEN_NO_ENVIRONMENT };
+	struct sm_options o = { .segment = path,
+				.thread_lanes = q->lanes_used - 1,
+				.flags = SM_OPEN_NO_ENVIRONMENT };
 	char writer[32], name[32], label[64];
 	struct sm_str value = { label, 0 };
 	struct sm_diag diag;
@@ -46,15 +48,22 @@ static void write_all(unsigned number, const struct sm_size_question *q)
 
 		for (i = 0; i < n; i++) {
 			if (i % 10 == 0) {
-				snprintf(name, sizeof(name), "%c%u%s", "cgh"[kind], i / 10, kind ? "" : "_total");
-				f = sm_declare(m, &(struct sm_family_options){
-					.kind = kinds[kind], .name = name, .help = "A metric to be measured.",
-					.unit = kind == 2 ? SM_SECONDS : "", .labels = { "label" },
-					.grid = q->grid ? SM_GRID_ON : SM_GRID_OFF }, &diag);
+				snprintf(name, sizeof(name), "%c%u%s", "cgh"[kind], i / 10,
+					 kind ? "" : "_total");
+				f = sm_declare(m,
+					       &(struct sm_family_options){
+						       .kind = kinds[kind],
+						       .name = name,
+						       .help = "A metric to be measured.",
+						       .unit = kind == 2 ? SM_SECONDS : "",
+						       .labels = { "label" },
+						       .grid = q->grid ? SM_GRID_ON : SM_GRID_OFF },
+					       &diag);
 				if (diag.error)
 					_exit(2);
 			}
-			value.len = (size_t)snprintf(label, sizeof(label), "value-%0*u", (int)q->label_bytes - 6, i);
+			value.len = (size_t)snprintf(label, sizeof(label), "value-%0*u",
+						     (int)q->label_bytes - 6, i);
 			if (kind == 0)
 				sm_counter_add(sm_counter(f, &value, 1), 1);
 			else if (kind == 1)
@@ -94,8 +103,10 @@ static void compare(const struct sm_size_question *q)
 {
 	double real = (double)measure(q), predicted = (double)sm_size_predict(q);
 
-	print_message("%u writers x %u lanes, %u counters, %u gauges, %u histograms: %.2f MB, predicted %.2f MB\n",
-		      q->writers, q->lanes_used, q->counters, q->gauges, q->histograms, real / MB, predicted / MB);
+	print_message(
+		"%u writers x %u lanes, %u counters, %u gauges, %u histograms: %.2f MB, predicted %.2f MB\n",
+		q->writers, q->lanes_used, q->counters, q->gauges, q->histograms, real / MB,
+		predicted / MB);
 	assert_true(predicted > real * 0.95 - 65536);
 	assert_true(predicted < real * 1.10 + 131072);
 }
@@ -104,9 +115,19 @@ static void predict__real_segments__within_a_tenth(void **state)
 {
 	static const struct sm_size_question questions[] = {
 		{ .writers = 1, .lanes_used = 2, .counters = 10, .label_bytes = 12 },
-		{ .writers = 4, .lanes_used = 3, .counters = 500, .gauges = 200, .histograms = 50, .grid = 1,
+		{ .writers = 4,
+		  .lanes_used = 3,
+		  .counters = 500,
+		  .gauges = 200,
+		  .histograms = 50,
+		  .grid = 1,
 		  .label_bytes = 14 },
-		{ .writers = 8, .lanes_used = 2, .counters = 3000, .gauges = 700, .histograms = 100, .label_bytes = 30 },
+		{ .writers = 8,
+		  .lanes_used = 2,
+		  .counters = 3000,
+		  .gauges = 700,
+		  .histograms = 100,
+		  .label_bytes = 30 },
 		{ .writers = 2, .lanes_used = 4, .histograms = 300, .grid = 1, .label_bytes = 40 },
 	};
 	size_t i;
@@ -117,7 +138,9 @@ static void predict__real_segments__within_a_tenth(void **state)
 
 static void predict__sixteen_writers_360_histograms__fit_48_mb(void **state)
 {
-	struct sm_size_question q = { .writers = 16, .lanes_used = 3, .histograms = 360, .grid = 1, .label_bytes = 16 };
+	struct sm_size_question q = {
+		.writers = 16, .lanes_used = 3, .histograms = 360, .grid = 1, .label_bytes = 16
+	};
 	uint64_t real = measure(&q);
 
 	print_message("16 writers x 360 histograms: %.1f MB\n", (double)real / MB);
@@ -144,8 +167,8 @@ static void predict__more_of_anything__never_less(void **state)
 
 	assert_true(last > 0);
 	for (i = 0; i < 20; i++) {
-		unsigned *fields[] = { &q.writers, &q.counters, &q.gauges, &q.histograms, &q.lanes_used, &q.bounds,
-				       &q.label_bytes };
+		unsigned *fields[] = { &q.writers,    &q.counters, &q.gauges,	  &q.histograms,
+				       &q.lanes_used, &q.bounds,   &q.label_bytes };
 		unsigned *f = fields[i % 7];
 
 		*f = *f ? *f * 3 : 4;

@@ -19,7 +19,8 @@ static int lock_error;				/* errno of every F_OFD_GETLK, 0: the real thing */
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset)
 {
 	/* Only the second look reads part of a slot. */
-	if (hook && n == offsetof(struct sm_slot, pid) && (uint64_t)offset == hooked->h->off_slots) {
+	if (hook && n == offsetof(struct sm_slot, pid) &&
+	    (uint64_t)offset == hooked->h->off_slots) {
 		hook_runs++;
 		hook(hooked);
 	}
@@ -64,7 +65,8 @@ static void set_up(struct fixture *x)
 	x->updown = builder_series(&x->b, f, NULL);
 	f = builder_family(&x->b, SM_GAUGE, "temperature", );
 	x->gauge = builder_series(&x->b, f, NULL);
-	f = builder_family(&x->b, SM_HISTOGRAM, "size", .bounds = bounds, .nbounds = 2, .sum_decimals = 9);
+	f = builder_family(&x->b, SM_HISTOGRAM, "size", .bounds = bounds, .nbounds = 2,
+			   .sum_decimals = 9);
 	x->histogram = builder_series(&x->b, f, NULL);
 	f = builder_family(&x->b, SM_HISTOGRAM, "offset", .bounds = bounds, .nbounds = 2,
 			   .flags = SM_FF_SUM_DOUBLE | SM_FF_SIGNED);
@@ -183,7 +185,9 @@ static void counters__many_pages_with_gaps__each_cell_right(void **state)
 	s = builder_take(x.r, SM_SNAPSHOT_WRITERS);
 	for (i = 0; i < 400; i++) {
 		assert_int_equal(builder_value(s, first + i, SM_ALL_WRITERS).units, expect[i]);
-		assert_int_equal(builder_value(s, first + i, 1).units + builder_value(s, first + i, 2).units, expect[i]);
+		assert_int_equal(builder_value(s, first + i, 1).units +
+					 builder_value(s, first + i, 2).units,
+				 expect[i]);
 	}
 	sm_snapshot_free(s);
 	tear_down(&x);
@@ -284,8 +288,8 @@ static void commit_always(struct builder *b)
 
 static void change__while_reading__tried_again(void **state)
 {
-	void (*const changes[])(struct builder *b) = { commit_once, incarnation_once, fold_mark_once, state_once,
-						       remove_once };
+	void (*const changes[])(struct builder * b) = { commit_once, incarnation_once,
+							fold_mark_once, state_once, remove_once };
 	const struct sm_snapshot *s;
 	struct fixture x;
 	unsigned i;

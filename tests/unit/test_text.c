@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of libshm/text.c and text_segment.c: the exposition, byte by byte. That other parsers take it is
- * tested in tests/system.
+ * Tests of libshm/text.c and text_segment.c: the exposition, byte by byte. That other parsers take
+ * it is tested in tests/system.
  */
 #include "segment_builder.h"
 
@@ -47,7 +47,9 @@ static char *render_users(struct builder *b)
 
 	for (from = text; *from; from = next) {
 		next = strchr(from, '\n') + 1;
-		line = strncmp(from, "# HELP ", 7) == 0 || strncmp(from, "# TYPE ", 7) == 0 ? from + 7 : from;
+		line = strncmp(from, "# HELP ", 7) == 0 || strncmp(from, "# TYPE ", 7) == 0
+			       ? from + 7
+			       : from;
 		if (strncmp(line, "shardmeter_", 11) == 0)
 			continue;
 		memcpy(out + n, from, (size_t)(next - from));
@@ -74,16 +76,19 @@ static void text__counter__exact_and_escaped(void **state)
 
 	builder_new(&b);
 	w = builder_writer(&b, "a", true);
-	f = builder_family(&b, SM_COUNTER, "commands_total", .help = "Commands \\ \"done\".\nTwice.", .decimals = 9,
+	f = builder_family(&b, SM_COUNTER, "commands_total",
+			   .help = "Commands \\ \"done\".\nTwice.", .decimals = 9,
 			   .labels = { "command", "x" });
-	one = builder_series(&b, f, "a\\b\"c\nd", "\xc3\xa9", NULL);
+	one = builder_series(&b, f, "a\\b\"c\n9", "\xc3\xa9", NULL);
 	two = builder_series(&b, f, "", "two", NULL);
 	*builder_cell(&b, w, 1, builder_rec(&b, one)->cell[SM_CELL_U64]) = UINT64_MAX;
 	*builder_cell(&b, w, 1, builder_rec(&b, two)->cell[SM_CELL_FIXED]) = 1500000001;
-	expect_users(&b, "# HELP commands_total Commands \\\\ \"done\".\\nTwice.\n"
-			 "# TYPE commands_total counter\n"
-			 "commands_total{command=\"a\\\\b\\\"c\\nd\",x=\"\xc3\xa9\"} 18446744073709551615\n"
-			 "commands_total{command=\"\",x=\"two\"} 1.500000001\n");
+	expect_users(
+		&b,
+		"# HELP commands_total Commands \\\\ \"done\".\\nTwice.\n"
+		"# TYPE commands_total counter\n"
+		"commands_total{command=\"a\\\\b\\\"c\\n9\",x=\"\xc3\xa9\"} 18446744073709551615\n"
+		"commands_total{command=\"\",x=\"two\"} 1.500000001\n");
 }
 
 static void text__double_counter__shortest(void **state)
@@ -92,7 +97,8 @@ static void text__double_counter__shortest(void **state)
 	uint32_t s;
 
 	builder_new(&b);
-	s = builder_series(&b, builder_family(&b, SM_COUNTER, "cpu_seconds_total", .help = "CPU."), NULL);
+	s = builder_series(&b, builder_family(&b, SM_COUNTER, "cpu_seconds_total", .help = "CPU."),
+			   NULL);
 	*builder_cell(&b, 0, 0, builder_rec(&b, s)->cell[SM_CELL_DOUBLE]) = builder_bits(0.1 + 0.2);
 	expect_users(&b, "# HELP cpu_seconds_total CPU.\n# TYPE cpu_seconds_total counter\n"
 			 "cpu_seconds_total 0.30000000000000004\n");
@@ -107,8 +113,9 @@ static void text__histogram__canonical_le_exact_sum(void **state)
 	builder_new(&b);
 	w = builder_writer(&b, "a", true);
 	s = builder_series(&b,
-			   builder_family(&b, SM_HISTOGRAM, "wait_seconds", .help = "Waiting.", .bounds = bounds,
-					  .nbounds = 5, .sum_decimals = 9, .labels = { "op" }),
+			   builder_family(&b, SM_HISTOGRAM, "wait_seconds", .help = "Waiting.",
+					  .bounds = bounds, .nbounds = 5, .sum_decimals = 9,
+					  .labels = { "op" }),
 			   "x", NULL);
 	cell = builder_rec(&b, s)->cell[0];
 	for (i = 0; i < 6; i++)
@@ -146,7 +153,8 @@ static void text__gauges__set_ones_only_by_name(void **state)
 	builder_family(&b, SM_GAUGE, "y_no_series", .help = "Nothing.");
 	s = builder_series(&b, builder_family(&b, SM_GAUGE, "temperature", .help = "T."), NULL);
 	builder_gauge(&b, w, s, -2.5);
-	f = builder_family(&b, SM_GAUGE, "memory", .help = "M.", .mode = SM_MODE_ALL, .labels = { "kind" });
+	f = builder_family(&b, SM_GAUGE, "memory", .help = "M.", .mode = SM_MODE_ALL,
+			   .labels = { "kind" });
 	s = builder_series(&b, f, "heap", NULL);
 	builder_gauge(&b, w, s, 1e6);
 	builder_gauge(&b, v, s, (double)0x1p-1074);
@@ -166,15 +174,21 @@ static void text__info_and_states__labels(void **state)
 
 	builder_new(&b);
 	w = builder_writer(&b, "a", true);
-	i = builder_series(&b, builder_family(&b, SM_INFO, "build_info", .help = "B.", .labels = { "version" }), "1.2",
-			   NULL);
+	i = builder_series(
+		&b,
+		builder_family(&b, SM_INFO, "build_info", .help = "B.", .labels = { "version" }),
+		"1.2", NULL);
 	*builder_cell(&b, w, 0, builder_rec(&b, i)->cell[0]) = 1;
-	s = builder_series(&b, builder_family(&b, SM_STATESET, "mode", .help = "M.", .states = { "idle", "bu\"sy" }), NULL);
+	s = builder_series(&b,
+			   builder_family(&b, SM_STATESET, "mode", .help = "M.",
+					  .states = { "idle", "bus\"y" }),
+			   NULL);
 	*builder_cell(&b, w, 0, builder_rec(&b, s)->cell[0]) = 2;
-	expect_users(&b, "# HELP build_info B.\n# TYPE build_info gauge\nbuild_info{version=\"1.2\"} 1\n"
-			 "# HELP mode M.\n# TYPE mode gauge\n"
-			 "mode{writer=\"a\",mode=\"idle\"} 0\n"
-			 "mode{writer=\"a\",mode=\"bu\\\"sy\"} 1\n");
+	expect_users(
+		&b, "# HELP build_info B.\n# TYPE build_info gauge\nbuild_info{version=\"1.2\"} 1\n"
+		    "# HELP mode M.\n# TYPE mode gauge\n"
+		    "mode{writer=\"a\",mode=\"idle\"} 0\n"
+		    "mode{writer=\"a\",mode=\"bus\\\"y\"} 1\n");
 }
 
 static void text__overflow_series__as_it_is(void **state)
@@ -187,7 +201,8 @@ static void text__overflow_series__as_it_is(void **state)
 	s = builder_series(&b, f, "__other__", NULL);
 	builder_frec(&b, f)->overflow = s + 1;
 	*builder_cell(&b, 0, 0, builder_rec(&b, s)->cell[0]) = 3;
-	expect_users(&b, "# HELP n_total N.\n# TYPE n_total counter\nn_total{user=\"__other__\"} 3\n");
+	expect_users(&b,
+		     "# HELP n_total N.\n# TYPE n_total counter\nn_total{user=\"__other__\"} 3\n");
 }
 
 /* ---- our own metrics ----------------------------------------------------------------------- */
@@ -222,7 +237,9 @@ static void own__writers__one_of_each(void **state)
 	text = render(&b);
 	expect_line(text, "shardmeter_writer_up{writer=\"shard-1\"} 1");
 	expect_line(text, "shardmeter_writer_up{writer=\"gone\"} 0");
-	expect_line(text, "shardmeter_writer_info{writer=\"shard-1\",version=\"1.2.3\",shard=\"1\",re_gion=\"eu\"} 1");
+	expect_line(
+		text,
+		"shardmeter_writer_info{writer=\"shard-1\",version=\"1.2.3\",shard=\"1\",re_gion=\"eu\"} 1");
 	expect_line(text, "shardmeter_writer_restarts_total{writer=\"shard-1\"} 4");
 	expect_line(text, "shardmeter_writer_start_time_seconds{writer=\"shard-1\"} 1700000000.5");
 	expect_line(text, "shardmeter_shared_lane_updates_total{writer=\"shard-1\"} 12");
@@ -231,7 +248,9 @@ static void own__writers__one_of_each(void **state)
 	expect_line(text, "shardmeter_segment_writers 2");
 	expect_line(text, "shardmeter_segment_writers_max 15");
 	expect_line(text, "shardmeter_segment_folds_total 3");
-	expect_line(text, "shardmeter_segment_info{segment_id=\"a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\",layout=\"1.0\"} 1");
+	expect_line(
+		text,
+		"shardmeter_segment_info{segment_id=\"a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5\",layout=\"1.0\"} 1");
 	expect_line(text, "shardmeter_snapshot_stale 0");
 	assert_null(strstr(text, "shardmeter_writer_info{writer=\"gone\""));
 	assert_null(strstr(text, "shardmeter_writer_heartbeat_age_seconds"));	/* never gave one */
@@ -239,7 +258,8 @@ static void own__writers__one_of_each(void **state)
 	free(text);
 	s->heartbeat_boot_ns = 1;
 	text = render(&b);
-	assert_non_null(strstr(text, "\nshardmeter_writer_heartbeat_age_seconds{writer=\"shard-1\"} "));
+	assert_non_null(
+		strstr(text, "\nshardmeter_writer_heartbeat_age_seconds{writer=\"shard-1\"} "));
 	free(text);
 	builder_free(&b);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// LDFLAGS: -Wl,--wrap=sm_now_ns
+// LDFLAGS: -Wl,--wrap=sm_now_ns,--wrap=sm_clock_,--wrap=sm_clock_since_
 /* test_timer.c - timers on a clock that stands still unless told. */
 #include <errno.h>
 
@@ -10,6 +10,17 @@ static uint64_t now_ns;
 uint64_t __wrap_sm_now_ns(void)
 {
 	return now_ns;
+}
+
+/* What a scope uses. */
+uint64_t __wrap_sm_clock_(void)
+{
+	return now_ns << 1;
+}
+
+uint64_t __wrap_sm_clock_since_(uint64_t reading)
+{
+	return now_ns - (reading >> 1);
 }
 
 static struct sm_histogram *seconds_histogram(void)

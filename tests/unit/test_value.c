@@ -38,7 +38,8 @@ static uint32_t gauge(struct fixture *x, enum sm_gauge_mode mode, uint32_t flags
 	char name[32];
 
 	snprintf(name, sizeof(name), "gauge_%u", n++);
-	return builder_series(&x->b, builder_family(&x->b, SM_GAUGE, name, .mode = mode, .flags = flags), NULL);
+	return builder_series(
+		&x->b, builder_family(&x->b, SM_GAUGE, name, .mode = mode, .flags = flags), NULL);
 }
 
 /* ---- counters ------------------------------------------------------------------------------ */
@@ -103,17 +104,24 @@ static void number__wrong_question__einval(void **state)
 
 	set_up(&x);
 	s = builder_series(&x.b, builder_family(&x.b, SM_COUNTER, "n_total", ), NULL);
-	h = builder_series(&x.b, builder_family(&x.b, SM_HISTOGRAM, "h", .bounds = bounds, .nbounds = 1), NULL);
+	h = builder_series(&x.b,
+			   builder_family(&x.b, SM_HISTOGRAM, "h", .bounds = bounds, .nbounds = 1),
+			   NULL);
 	r = builder_reader(&x.b);
 	plain = builder_take(r, 0);
 	info = builder_find(plain, s);
-	assert_int_equal(sm_snapshot_number(plain, info, 1, &v), -EINVAL);	/* no values per writer */
+	assert_int_equal(sm_snapshot_number(plain, info, 1, &v),
+			 -EINVAL); /* no values per writer */
 	assert_int_equal(sm_snapshot_number(plain, info, -2, &v), -EINVAL);
 	assert_int_equal(sm_snapshot_number(plain, info, 99, &v), -EINVAL);
-	assert_int_equal(sm_snapshot_number(plain, builder_find(plain, h), SM_ALL_WRITERS, &v), -EINVAL);
+	assert_int_equal(sm_snapshot_number(plain, builder_find(plain, h), SM_ALL_WRITERS, &v),
+			 -EINVAL);
 	assert_int_equal(sm_snapshot_buckets(plain, info, SM_ALL_WRITERS, counts, NULL), -EINVAL);
-	assert_int_equal(sm_snapshot_buckets(plain, builder_find(plain, h), 1, counts, NULL), -EINVAL);
-	assert_int_equal(sm_snapshot_native(plain, builder_find(plain, h), SM_ALL_WRITERS, 160, &native), -ENOENT);
+	assert_int_equal(sm_snapshot_buckets(plain, builder_find(plain, h), 1, counts, NULL),
+			 -EINVAL);
+	assert_int_equal(
+		sm_snapshot_native(plain, builder_find(plain, h), SM_ALL_WRITERS, 160, &native),
+		-ENOENT);
 	assert_true(isnan(sm_snapshot_quantile(plain, info, SM_ALL_WRITERS, 0.5)));
 	/* A series of another snapshot whose catalog is gone. */
 	stranger = *info;
@@ -133,9 +141,10 @@ static void number__wrong_question__einval(void **state)
 
 static void gauge__modes__combine_live_writers(void **state)
 {
-	static const struct { enum sm_gauge_mode mode; double expect; } modes[] = {
-		{ SM_MODE_SUM, 7.5 }, { SM_MODE_MIN, -2 }, { SM_MODE_MAX, 9.5 }, { SM_MODE_AVG, 3.75 },
-		{ SM_MODE_FIRST, 9.5 },
+	static const struct { enum sm_gauge_mode mode; double expect;
+	} modes[] = {
+		{ SM_MODE_SUM, 7.5 },  { SM_MODE_MIN, -2 },    { SM_MODE_MAX, 9.5 },
+		{ SM_MODE_AVG, 3.75 }, { SM_MODE_FIRST, 9.5 },
 	};
 	struct sm_value v;
 	struct fixture x;
@@ -167,8 +176,12 @@ static void gauge__modes__combine_live_writers(void **state)
 
 static void gauge__kept__dead_and_folded_count(void **state)
 {
-	static const struct { enum sm_gauge_mode mode; double expect, unfolded; } modes[] = {
-		{ SM_MODE_SUM, 117, 17 }, { SM_MODE_MIN, 2, 2 }, { SM_MODE_MAX, 100, 10 }, { SM_MODE_FIRST, 100, 5 },
+	static const struct { enum sm_gauge_mode mode; double expect, unfolded;
+	} modes[] = {
+		{ SM_MODE_SUM, 117, 17 },
+		{ SM_MODE_MIN, 2, 2 },
+		{ SM_MODE_MAX, 100, 10 },
+		{ SM_MODE_FIRST, 100, 5 },
 	};
 	struct fixture x;
 	uint32_t s, cell;
@@ -225,7 +238,8 @@ static void gauge__all__per_writer_only(void **state)
 	builder_free(&x.b);
 }
 
-static void recent(struct fixture *x, uint32_t slot, uint32_t s, uint64_t seq, double v, uint64_t at)
+static void recent(struct fixture *x, uint32_t slot, uint32_t s, uint64_t seq, double v,
+		   uint64_t at)
 {
 	uint32_t cell = builder_rec(&x->b, s)->cell[0];
 
@@ -260,7 +274,9 @@ static void gauge__mostrecent__latest_whole_one(void **state)
 
 static void gauge__mostrecent_across_pages__whole(void **state)
 {
-	struct sm_geometry_wish wish = { .writers = 4, .lanes_per_writer = 2, .families = 4, .series = 1024 };
+	struct sm_geometry_wish wish = {
+		.writers = 4, .lanes_per_writer = 2, .families = 4, .series = 1024
+	};
 	struct sm_value v;
 	struct fixture x;
 	uint32_t s;
@@ -283,8 +299,11 @@ static void info_and_states__live_writers__shown(void **state)
 	uint32_t i, s;
 
 	set_up(&x);
-	i = builder_series(&x.b, builder_family(&x.b, SM_INFO, "build_info", .labels = { "v" }), "1", NULL);
-	s = builder_series(&x.b, builder_family(&x.b, SM_STATESET, "mode", .states = { "idle", "busy" }), NULL);
+	i = builder_series(&x.b, builder_family(&x.b, SM_INFO, "build_info", .labels = { "v" }),
+			   "1", NULL);
+	s = builder_series(&x.b,
+			   builder_family(&x.b, SM_STATESET, "mode", .states = { "idle", "busy" }),
+			   NULL);
 	assert_int_equal(take_value(&x, i, SM_ALL_WRITERS).is_set, 0);
 	*builder_cell(&x.b, x.dead, 0, builder_rec(&x.b, i)->cell[0]) = 1;
 	*builder_cell(&x.b, x.dead, 0, builder_rec(&x.b, s)->cell[0]) = 1;
@@ -333,8 +352,9 @@ static unsigned random_bounds(double *bounds, int lo, int hi)
 	unsigned n = (unsigned)(uniform() * 20), i, k;
 
 	for (i = 0; i < n; i++) {
-		double v = uniform() < 0.3 ? sm_grid_bound(8 * lo + (int)(uniform() * 8 * (hi - lo))) :
-					     exp2(lo - 1 + uniform() * (hi - lo + 2));
+		double v = uniform() < 0.3
+				   ? sm_grid_bound(8 * lo + (int)(uniform() * 8 * (hi - lo)))
+				   : exp2(lo - 1 + uniform() * (hi - lo + 2));
 
 		for (k = i; k && bounds[k - 1] > v; k--)
 			bounds[k] = bounds[k - 1];
@@ -346,8 +366,8 @@ static unsigned random_bounds(double *bounds, int lo, int hi)
 	return k;
 }
 
-static void check_classic(const struct sm_snapshot *s, const struct sm_series_info *info, const double *bounds,
-			  unsigned nbounds, const double *values)
+static void check_classic(const struct sm_snapshot *s, const struct sm_series_info *info,
+			  const double *bounds, unsigned nbounds, const double *values)
 {
 	uint64_t cumulative[SM_MAX_BOUNDS + 1], expect;
 	struct sm_sum sum;
@@ -363,8 +383,8 @@ static void check_classic(const struct sm_snapshot *s, const struct sm_series_in
 	assert_true(sum.units == VALUES);
 }
 
-static void check_native(const struct sm_snapshot *s, const struct sm_series_info *info, int lo, int hi,
-			 const double *values, unsigned max)
+static void check_native(const struct sm_snapshot *s, const struct sm_series_info *info, int lo,
+			 int hi, const double *values, unsigned max)
 {
 	struct sm_native n;
 	uint64_t zero = 0, above = 0, expect, total = 0;
@@ -386,7 +406,8 @@ static void check_native(const struct sm_snapshot *s, const struct sm_series_inf
 		assert_true(n.counts[0] && n.counts[n.ncounts - 1]);
 	}
 	for (i = 0; i < n.ncounts; i++) {
-		/* Bounds of a coarser schema are bounds of the grid, too; those below it are clipped. */
+		/* Bounds of a coarser schema are bounds of the grid, too; those below it are
+		 * clipped. */
 		int step = n.schema >= 0 ? 1 << (3 - n.schema) : 8 << -n.schema, v;
 		double low, high;
 
@@ -421,8 +442,9 @@ static void histogram_round(int lo, int hi, bool grid)
 
 	set_up(&x);
 	series = builder_series(&x.b,
-				builder_family(&x.b, SM_HISTOGRAM, "h", .bounds = bounds, .nbounds = nbounds,
-					       .grid_lo = grid ? lo : 0, .grid_hi = grid ? hi : 0),
+				builder_family(&x.b, SM_HISTOGRAM, "h", .bounds = bounds,
+					       .nbounds = nbounds, .grid_lo = grid ? lo : 0,
+					       .grid_hi = grid ? hi : 0),
 				NULL);
 	cell = builder_rec(&x.b, series)->cell[0];
 	n = sm_bounds_unite(bounds, nbounds, grid, lo, hi, united, SM_MAX_BUCKETS);
@@ -471,18 +493,22 @@ static void native__too_few_buckets__einval(void **state)
 	uint32_t series, cell;
 
 	set_up(&x);
-	series = builder_series(&x.b, builder_family(&x.b, SM_HISTOGRAM, "h", .grid_lo = -60, .grid_hi = 60), NULL);
+	series = builder_series(
+		&x.b, builder_family(&x.b, SM_HISTOGRAM, "h", .grid_lo = -60, .grid_hi = 60), NULL);
 	cell = builder_rec(&x.b, series)->cell[0];
 	*builder_cell(&x.b, x.a, 1, cell + 1) = 1;
 	*builder_cell(&x.b, x.a, 1, cell + 8 * 120) = 1;
 	r = builder_reader(&x.b);
 	s = builder_take(r, 0);
-	assert_int_equal(sm_snapshot_native(s, builder_find(s, series), SM_ALL_WRITERS, 0, &n), -EINVAL);
-	assert_int_equal(sm_snapshot_native(s, builder_find(s, series), SM_ALL_WRITERS, 7, &n), -EINVAL);
+	assert_int_equal(sm_snapshot_native(s, builder_find(s, series), SM_ALL_WRITERS, 0, &n),
+			 -EINVAL);
+	assert_int_equal(sm_snapshot_native(s, builder_find(s, series), SM_ALL_WRITERS, 7, &n),
+			 -EINVAL);
 	assert_int_equal(sm_snapshot_native(s, builder_find(s, series), SM_ALL_WRITERS, 8, &n), 0);
 	assert_int_equal(n.schema, -4);
 	/* Never more than the struct holds, whatever is asked for. */
-	assert_int_equal(sm_snapshot_native(s, builder_find(s, series), SM_ALL_WRITERS, 100000, &n), 0);
+	assert_int_equal(sm_snapshot_native(s, builder_find(s, series), SM_ALL_WRITERS, 100000, &n),
+			 0);
 	assert_int_equal(n.schema, 2);
 	assert_int_equal(n.ncounts, 480);
 	sm_snapshot_free(s);
@@ -501,7 +527,8 @@ static void quantile__table__as_histogram_quantile(void **state)
 	uint32_t series, empty, cell, f, i;
 
 	set_up(&x);
-	f = builder_family(&x.b, SM_HISTOGRAM, "h", .bounds = bounds, .nbounds = 3, .labels = { "l" });
+	f = builder_family(&x.b, SM_HISTOGRAM, "h", .bounds = bounds, .nbounds = 3,
+			   .labels = { "l" });
 	series = builder_series(&x.b, f, "full", NULL);
 	empty = builder_series(&x.b, f, "empty", NULL);
 	cell = builder_rec(&x.b, series)->cell[0];
@@ -537,7 +564,8 @@ static void buckets__across_pages__per_writer_right(void **state)
 
 	set_up(&x);
 	x.b.h->cells_used[SM_ZONE_ADD] = 400;
-	series = builder_series(&x.b, builder_family(&x.b, SM_HISTOGRAM, "h", .grid_lo = -20, .grid_hi = 10), NULL);
+	series = builder_series(
+		&x.b, builder_family(&x.b, SM_HISTOGRAM, "h", .grid_lo = -20, .grid_hi = 10), NULL);
 	cell = builder_rec(&x.b, series)->cell[0];
 	assert_true(cell < 512 && cell + 243 > 512);
 	for (i = 0; i < 242; i++)
@@ -551,7 +579,8 @@ static void buckets__across_pages__per_writer_right(void **state)
 	for (i = 0; i < 242; i++)
 		assert_int_equal(counts[i], i + 1);
 	assert_int_equal(sm_snapshot_buckets(s, builder_find(s, series), 2, counts, NULL), 0);
-	assert_int_equal(sm_snapshot_buckets(s, builder_find(s, series), SM_ALL_WRITERS, all, NULL), 0);
+	assert_int_equal(sm_snapshot_buckets(s, builder_find(s, series), SM_ALL_WRITERS, all, NULL),
+			 0);
 	for (i = 0; i < 242; i++) {
 		assert_int_equal(counts[i], i < 512 - cell ? 0 : 1000);
 		assert_int_equal(all[i], counts[i] + i + 1);

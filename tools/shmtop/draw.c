@@ -465,7 +465,8 @@ static void cut_name(const char *name, int width, const struct top_glyphs *g, ch
 		return;
 	}
 	snprintf(family, sizeof(family), "%.*s", (int)(labels - name), name);
-	top_cut_middle(family, left, g->ellipsis, ret, size);
+	/* Families differ at their begin; at their end most have a unit. */
+	top_cut(family, left, 75, g->ellipsis, ret, size);
 	strncat(ret, labels, size - strlen(ret) - 1);
 }
 

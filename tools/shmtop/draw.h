@@ -30,7 +30,7 @@ extern const struct top_glyphs top_glyphs_utf8, top_glyphs_ascii;
 
 /* How many rows of series fit on a screen of this size: what top_view_fit() wants. */
 size_t top_draw_page(int width, int height);
-/* local_time: of the sample, "HH:MM:SS". now_ns: the clock of top_view_note(). */
+/* local_time: of the sample, "HH:MM:SS". now_ns: the clock of top_view_key(). */
 void top_draw(struct top_cells *c, const struct top_model *m, const struct top_view *v,
 	      const struct top_glyphs *g, const char *local_time, uint64_t now_ns);
 

@@ -273,7 +273,7 @@ static void redraw(struct program *p, int all)
 static void take_sample(struct program *p)
 {
 	if (top_source_sample(&p->source, &p->model) == TOP_SOURCE_REPLACED)
-		top_view_note(&p->view, monotonic_ns(),
+		top_view_note(&p->view, monotonic_ns() + TOP_NOTE_NS,
 			      "the segment was made anew: values start over");
 	p->view.sample_now = 0;
 }

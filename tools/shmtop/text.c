@@ -275,9 +275,9 @@ static size_t tail_start(const char *s, int width)
 	return at;
 }
 
-void top_cut_middle(const char *s, int width, const char *ellipsis, char *ret_text, size_t size)
+void top_cut(const char *s, int width, int head, const char *ellipsis, char *ret_text, size_t size)
 {
-	int gap = top_width(ellipsis), room = width - gap;
+	int gap = top_width(ellipsis), room = width - gap, tail = room * (100 - head) / 100;
 	int len;
 
 	if (!size)
@@ -288,8 +288,13 @@ void top_cut_middle(const char *s, int width, const char *ellipsis, char *ret_te
 		snprintf(ret_text, size, "%.*s", len, s);
 		return;
 	}
-	len = (int)head_bytes(s, room - room / 2);
-	snprintf(ret_text, size, "%.*s%s%s", len, s, ellipsis, s + tail_start(s, room / 2));
+	len = (int)head_bytes(s, room - tail);
+	snprintf(ret_text, size, "%.*s%s%s", len, s, ellipsis, s + tail_start(s, tail));
+}
+
+void top_cut_middle(const char *s, int width, const char *ellipsis, char *ret_text, size_t size)
+{
+	top_cut(s, width, 50, ellipsis, ret_text, size);
 }
 
 /* ---- numbers -------------------------------------------------------------------------------- */

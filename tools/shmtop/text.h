@@ -57,9 +57,11 @@ void top_json_string(struct top_buf *b, const char *s);
 int top_width(const char *s);
 
 /*
- * top_cut_middle - shorten escaped text to at most `width` columns, keeping begin and end, with
- * `ellipsis` where something was left out. ret_text is at least top_cut_size(width) bytes.
+ * top_cut - shorten escaped text to at most `width` columns, keeping begin and end, with `ellipsis`
+ * where something was left out; `head` of 100 parts of what is kept are the begin.
  */
+void top_cut(const char *s, int width, int head, const char *ellipsis, char *ret_text, size_t size);
+/* The same with 50. */
 void top_cut_middle(const char *s, int width, const char *ellipsis, char *ret_text, size_t size);
 
 /* ---- numbers -------------------------------------------------------------------------------- */

@@ -32,14 +32,14 @@ void top_view_release(struct top_view *v)
 	memset(v, 0, sizeof(*v));
 }
 
-void top_view_note(struct top_view *v, uint64_t now_ns, const char *format, ...)
+void top_view_note(struct top_view *v, uint64_t until_ns, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(v->note, sizeof(v->note), format, args);
 	va_end(args);
-	v->note_until_ns = now_ns + TOP_NOTE_NS;
+	v->note_until_ns = until_ns;
 }
 
 /* ---- order ---------------------------------------------------------------------------------- */
@@ -246,7 +246,7 @@ static void change_delay(struct top_view *v, int longer, uint64_t now_ns)
 			;
 	}
 	v->delay_s = steps[i];
-	top_view_note(v, now_ns, "a sample every %g s", v->delay_s);
+	top_view_note(v, now_ns + TOP_NOTE_KEY_NS, "a sample every %g s", v->delay_s);
 }
 
 static void change_sort(struct top_view *v, int next, uint64_t now_ns)
@@ -255,7 +255,7 @@ static void change_sort(struct top_view *v, int next, uint64_t now_ns)
 
 	v->sort = (enum top_sort)(((unsigned)v->sort + (next ? 1 : n - 1)) % n);
 	v->reverse = 0;
-	top_view_note(v, now_ns, "sorted by %s", top_sort_name[v->sort]);
+	top_view_note(v, now_ns + TOP_NOTE_KEY_NS, "sorted by %s", top_sort_name[v->sort]);
 }
 
 void top_view_key(struct top_view *v, int code, uint64_t now_ns)

@@ -15,7 +15,8 @@
 #include "model.h"
 #include "options.h"
 
-#define TOP_NOTE_NS UINT64_C(5000000000)
+#define TOP_NOTE_KEY_NS	UINT64_C(2000000000)	/* how long a note stays: about a key, */
+#define TOP_NOTE_NS	UINT64_C(5000000000)	/* about something that happened */
 
 struct top_view {
 	enum top_sort sort;
@@ -28,7 +29,7 @@ struct top_view {
 	int histograms;		/* there are some: one can sort by quantiles */
 	double delay_s;
 	char note[TOP_NAME];	/* said for some seconds in the lowest line */
-	uint64_t note_until_ns;	/* by the clock that top_view_note() is given */
+	uint64_t note_until_ns;	/* by the clock of top_view_key() */
 
 	struct top_row **shown;	/* in order */
 	size_t nshown;
@@ -49,7 +50,7 @@ int top_view_arrange(struct top_view *v, const struct top_model *m);
 void top_view_fit(struct top_view *v, size_t page);
 /* A key came. now_ns: any monotonic clock, for how long a note stays. */
 void top_view_key(struct top_view *v, int code, uint64_t now_ns);
-void top_view_note(struct top_view *v, uint64_t now_ns, const char *format, ...)
+void top_view_note(struct top_view *v, uint64_t until_ns, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* The number that a row is sorted and shown by; NaN if it has none. */

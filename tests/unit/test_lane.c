@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_lane.c - which lane a thread writes to: rows, prepared lanes, ended threads, children. */
+#include <errno.h>
+#include <pthread.h>
+#include <sys/wait.h>
+
+#include "segment.h"
+
+static struct sm_counter *counter;
+static sm_where_ where;
+static unsigned number;
+
+static int set_up(void **state)
+{
+	struct sm_options o = {
+		.segment = segment.path, .writer = "unit", .thread_lanes = 2, .max_writers = 8, .lanes_per_writer = 4,
+		.max_families = 8, .max_series = 64, .max_cells = 4096, .ring_entries = 2,
+	};
+
+	(void)state;
+	strcpy(segment.dir, "/dev/shm/shardmeter-test-XXXXXX");
+	if (!mkdtemp(segment.dir))
+		return -1;
+	snprintf(segment.path, sizeof(segment.path), "%s/segment", segment.dir);
+	segment.m = sm_open(&o, NULL);
+	counter = sm_counter(declare(&(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" }),
+			     SM_NO_LABELS);
+	where = counter->where;
+	number = WHERE_ENTRY(where) / 2;
+	return 0;
+}
+
+#define lane_test(f) cmocka_unit_test_setup_teardown(f, set_up, segment_tear_down)
+
+/* In a thread of its own. */
+static void in_thread(void *(*f)(void *), void *arg)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, f, arg), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void where__holds_entry_and_byte(void **state)
+{
+	sm_where_ w = WHERE(63, 5);
+
+	assert_int_equal(WHERE_ENTRY(w), 63);
+	assert_int_equal(WHERE_BYTE(w), 40);
+	w = WHERE(2, SM_MAX_CELLS - 1);
+	assert_int_equal(WHERE_BYTE(w), (SM_MAX_CELLS - 1) * UINT64_C(8));
+	assert_int_equal(WHERE_ENTRY(w), 2);
+	/* A sum's cell is reached by adding its distance. */
+	assert_int_equal(WHERE_BYTE(WHERE(4, 100) + ((sm_where_)7 << 35)), 107 * 8);
+}
+
+static void cell__of_the_first_thread__is_in_a_lane_of_its_own(void **state)
+{
+	uint64_t *cell, *shared_cell;
+	bool shared = true;
+
+	cell = lane_cell(where, 1, &shared);
+	assert_false(shared);
+	assert_ptr_equal(cell, lane_word(counter, 1, 0));
+	assert_ptr_equal(lane_cell(where, 1, &shared), cell);
+	shared_cell = lane_shared_cell(where, 1);
+	assert_ptr_equal(shared_cell, lane_word(counter, 0, 0));
+	/* And the inline code finds it without help. */
+	sm_counter_add(counter, 3);
+	assert_int_equal(*cell, 3);
+	assert_int_equal(*shared_cell, 0);
+}
+
+static void cell__of_nowhere__is_null(void **state)
+{
+	bool shared;
+
+	assert_null(lane_cell(0, 1, &shared));
+	assert_null(lane_cell(1, 1, &shared));
+	assert_null(lane_cell(WHERE(62, 8), 1, &shared));	/* a region that nobody opened */
+	assert_null(lane_cell(WHERE(200, 8), 1, &shared));
+	errno = 42;
+	lane_cell(0, 1, &shared);
+	assert_int_equal(errno, 42);
+}
+
+struct seen {
+	uint64_t *cell;
+	bool shared;
+	pthread_barrier_t *barrier;
+};
+
+static void *look(void *arg)
+{
+	struct seen *s = arg;
+
+	s->cell = lane_cell(where, 1, &s->shared);
+	if (s->barrier)
+		pthread_barrier_wait(s->barrier);
+	return NULL;
+}
+
+static void threads__at_the_same_time__have_different_lanes(void **state)
+{
+	pthread_barrier_t barrier;
+	struct seen s[4];
+	pthread_t thread[4];
+	unsigned i, k, own = 0;
+
+	assert_int_equal(lanes_prepared(number), 2);
+	assert_int_equal(lanes_free(number), 2);
+	assert_false(lanes_wanted(number));
+	pthread_barrier_init(&barrier, NULL, 4);
+	for (i = 0; i < 4; i++) {
+		s[i].barrier = &barrier;
+		assert_int_equal(pthread_create(&thread[i], NULL, look, &s[i]), 0);
+	}
+	for (i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	for (i = 0; i < 4; i++) {
+		own += !s[i].shared;
+		if (s[i].shared)
+			assert_ptr_equal(s[i].cell, lane_word(counter, 0, 0));
+		for (k = 0; k < i; k++)
+			assert_true(s[i].cell != s[k].cell || (s[i].shared && s[k].shared));
+	}
+	assert_int_equal(own, 2);
+	assert_true(lanes_wanted(number));
+	assert_false(lanes_wanted(number));		/* since the last call */
+	assert_true(writer_slot(segment.m)->shared_updates >= 2);
+	pthread_barrier_destroy(&barrier);
+}
+
+/* Waits until the kernel does not know a joined thread any more. */
+static void wait_for_free_lanes(unsigned n)
+{
+	unsigned tries;
+
+	for (tries = 0; lanes_free(number) < n && tries < 5000; tries++)
+		usleep(1000);
+	assert_int_equal(lanes_free(number), n);
+}
+
+static void lane__of_an_ended_thread__is_taken_by_the_next(void **state)
+{
+	struct seen s[2] = { { 0 } };
+
+	in_thread(look, &s[0]);
+	wait_for_free_lanes(2);
+	in_thread(look, &s[1]);
+	assert_false(s[0].shared || s[1].shared);
+	assert_ptr_equal(s[0].cell, s[1].cell);
+}
+
+static void *row_of(void *arg)
+{
+	*(const uintptr_t **)arg = sm_row_here_();
+	return NULL;
+}
+
+static void row__of_an_ended_thread__is_taken_by_a_later_one(void **state)
+{
+	const uintptr_t *first, *next, *mine = sm_row_here_();
+	unsigned tries;
+
+	assert_ptr_equal(sm_row_here_(), mine);
+	in_thread(row_of, &first);
+	assert_ptr_not_equal(first, mine);
+	for (tries = 0; tries < 200; tries++) {
+		in_thread(row_of, &next);
+		if (next == first)
+			return;
+		usleep(1000);
+	}
+	fail_msg("rows are not used again");
+}
+
+static void row__of_a_thread__has_no_entry_nowhere(void **state)
+{
+	const uintptr_t *row;
+
+	sm_counter_add(counter, 1);
+	row = sm_row_here_();
+	assert_int_equal(row[0], 0);
+	assert_int_equal(row[1], 0);
+	assert_int_not_equal(row[2 * number], 0);
+}
+
+static void region__closed__leaves_every_row(void **state)
+{
+	const uintptr_t *row;
+	unsigned free_before;
+
+	sm_counter_add(counter, 1);
+	row = sm_row_here_();
+	free_before = lanes_free(number);
+	assert_true(lanes_claimed(number) && free_before < 2);
+	sm_close(segment.m);
+	assert_false(lanes_claimed(number));
+	assert_int_equal(row[2 * number], 0);
+	assert_int_equal(counter->where, 0);
+	sm_counter_add(counter, 1);
+	assert_int_equal(lanes_prepared(number), 0);
+}
+
+/* Every region takes a number; there are so many of them. */
+static void numbers__of_regions__run_out_in_good_order(void **state)
+{
+	int taken[LANE_REGIONS], n = 0, i;
+
+	assert_int_equal(process_lock(), 0);
+	while ((taken[n] = lanes_region_new(segment.m)) > 0)
+		n++;
+	assert_int_equal(taken[n], -ENOSPC);
+	assert_int_equal(n, LANE_REGIONS - 2);		/* 0 is nowhere, and one was in use */
+	for (i = 0; i < n; i++)
+		lanes_region_free((unsigned)taken[i]);
+	assert_true(lanes_region_new(segment.m) > 0);
+	for (i = 1; i < LANE_REGIONS; i++)
+		if ((unsigned)i != number)
+			lanes_region_free((unsigned)i);
+	process_unlock();
+}
+
+/* ---- the process mutex -------------------------------------------------------------------------------- */
+
+static uint32_t inside, together;
+
+static void *take_turns(void *arg)
+{
+	unsigned i;
+
+	for (i = 0; i < 2000; i++) {
+		if (process_lock() != 0)
+			return arg;
+		together += ++inside != 1;
+		inside--;
+		process_unlock();
+	}
+	return NULL;
+}
+
+static void mutex__of_the_process__is_one(void **state)
+{
+	pthread_t thread[4];
+	void *failed;
+	unsigned i;
+
+	for (i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, take_turns, &thread), 0);
+	for (i = 0; i < 4; i++) {
+		pthread_join(thread[i], &failed);
+		assert_null(failed);
+	}
+	assert_int_equal(together, 0);
+	assert_true(process_trylock());
+	assert_false(process_trylock());
+	process_unlock();
+}
+
+/* ---- children -------------------------------------------------------------------------------------------- */
+
+static int child_of_fork(void)
+{
+	const uintptr_t *row = sm_row_here_();
+	bool shared;
+
+	if (lanes_claimed(number) || lanes_prepared(number) || row[2 * number])
+		return 1;
+	if (!process_trylock())		/* its parent may have had it */
+		return 2;
+	process_unlock();
+	if (!lane_cell(where, 1, &shared) || shared || !lanes_claimed(number))
+		return 3;
+	return 0;
+}
+
+static void child__of_fork__starts_without_lanes(void **state)
+{
+	uint32_t slot = segment.m->slot;
+	int status;
+	pid_t pid;
+
+	sm_counter_add(counter, 1);
+	pid = fork();
+	if (pid == 0)
+		_exit(child_of_fork());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(segment.m->slot, slot);
+	assert_true(lanes_claimed(number));
+	assert_int_equal(cell_sum(counter, 0), 1);
+}
+
+static void double__added_by_many__is_exact(void **state)
+{
+	uint64_t cell = 0;
+	double v;
+	unsigned i;
+
+	for (i = 0; i < 1000; i++)
+		lane_add_double(&cell, .5);
+	memcpy(&v, &cell, 8);
+	assert_true(v == 500);
+	lane_add_double(&cell, -500);
+	memcpy(&v, &cell, 8);
+	assert_true(v == 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		lane_test(where__holds_entry_and_byte),
+		lane_test(cell__of_the_first_thread__is_in_a_lane_of_its_own),
+		lane_test(cell__of_nowhere__is_null),
+		lane_test(threads__at_the_same_time__have_different_lanes),
+		lane_test(lane__of_an_ended_thread__is_taken_by_the_next),
+		lane_test(row__of_an_ended_thread__is_taken_by_a_later_one),
+		lane_test(row__of_a_thread__has_no_entry_nowhere),
+		lane_test(region__closed__leaves_every_row),
+		lane_test(numbers__of_regions__run_out_in_good_order),
+		lane_test(mutex__of_the_process__is_one),
+		lane_test(child__of_fork__starts_without_lanes),
+		lane_test(double__added_by_many__is_exact),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
