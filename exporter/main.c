@@ -3,8 +3,8 @@
  * main.c - shardmeter-exporter: serve a segment to Prometheus and keep its history.
  *
  * Three threads: this one waits for signals, libmicrohttpd's answers requests, the recorder's
- * writes history. Signals are blocked in all of them and taken by sigwaitinfo() here, so nothing runs in
- * a signal handler (but for guard.c's faults).
+ * writes history. Signals are blocked in all of them and taken by sigwaitinfo() here, so nothing
+ * runs in a signal handler (but for guard.c's faults).
  */
 #include <errno.h>
 #include <signal.h>

@@ -11,7 +11,7 @@
  * What is claimed: a snapshot is at least what had been counted when it began and at most what has been
  * counted when it ends, so that no reader ever sees a step back; nothing deadlocks; and at the end
  * there is exactly what was counted. An update is two steps, load and store: two writers on one lane
- * would lose one.
+ * would lose one. Whoever finds no operation under way finds nothing half done.
  *
  * The steps are those of libshm/slot.c, fold.c, recover.c and snapshot.c, with a lane of one cell and a
  * memory that is sequentially consistent. tests/system/test_model.sh checks the model, and that each
@@ -24,7 +24,10 @@
 #define WRITERS 2
 #endif
 #ifndef LIVES
-#define LIVES 2
+#define LIVES 2			/* of the first writer */
+#endif
+#ifndef OTHER_LIVES
+#define OTHER_LIVES 1
 #endif
 #ifndef KILLS
 #define KILLS 2
@@ -217,9 +220,9 @@ byte kills = KILLS;
 	atomic { lane = seen + 1; counted++; seen = 0 }; \
 	STEP
 
-proctype writer(byte me)
+proctype writer(byte me, lives)
 {
-	byte lives = LIVES, slot, i, seen;
+	byte slot, i, seen;
 
 	do
 	:: lives == 0 -> break
@@ -238,6 +241,12 @@ proctype writer(byte me)
 			op = false; STEP
 		:: else
 		fi;
+		/* With the lock in hand and no operation under way, nothing is half done. */
+		d_step {
+			for (i : 0 .. SLOTS - 1) {
+				assert(fold[i] == 0 && (state[i] == FREE || state[i] == LIVE))
+			}
+		}
 		FIND(state[slot] == LIVE && name[slot] == me && life[slot] == NOBODY);
 		if
 		:: slot < SLOTS -> ADOPT_SLOT(slot)
@@ -353,7 +362,7 @@ init
 
 	atomic {
 		for (i : 0 .. WRITERS - 1) {
-			run writer(i)
+			run writer(i, (i == 0 -> LIVES : OTHER_LIVES))
 		}
 		run reader()
 	};

@@ -104,7 +104,7 @@ static unsigned count_history(unsigned *ret_values)
 
 static int setup(void **state)
 {
-	snprintf(dir, sizeof(dir), "/tmp/shardmeter-store-XXXXXX");
+	snprintf(dir, sizeof(dir), "/dev/shm/shardmeter-store-XXXXXX");
 	fake_init(&fake, 1);
 	fake_init(&other, 2);
 	return mkdtemp(dir) ? 0 : -1;

@@ -94,7 +94,7 @@ static int verify(const char *file)
 
 static int setup(void **state)
 {
-	snprintf(dir, sizeof(dir), "/tmp/shardmeter-verify-XXXXXX");
+	snprintf(dir, sizeof(dir), "/dev/shm/shardmeter-verify-XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(path, sizeof(path), "%s/a", dir);

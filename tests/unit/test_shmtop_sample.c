@@ -123,7 +123,7 @@ static void writers__old_heartbeat__is_silent_by_its_own_measure(void **state)
 static void version__several__most_frequent_wins(void **state)
 {
 	const struct top_status *st;
-	char many[30][8];
+	char many[30][12];
 	int i;
 
 	add("a", SM_WRITER_LIVE, 1)->version = "2.13.0";
