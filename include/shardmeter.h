@@ -298,8 +298,9 @@ struct sm_family_options {
  * Returns a family, never NULL; the null family on failure, with diag->error
  *   -EINVAL   a bad name, label, bound or combination; the message says which
  *   -EEXIST   the family exists with another definition and a live writer holds it; the message
- *             has both definitions and the writer. (If nobody lives it is replaced, and diag
- *             says so with error 0. Help texts may differ: the first one stays.)
+ *             has both definitions and the writer. (If nobody lives it is replaced, with its
+ *             counts, and diag says so with error 0; but not while it holds what shell commands
+ *             counted. Help texts may differ: the first one stays.)
  *   -ENOSPC   the segment or its file system is full
  *   -ETIMEDOUT  the catalog lock was not free in time; declare again later
  * Declaring the same thing twice gives the same pointer. The family lives until the process ends.
@@ -318,20 +319,29 @@ struct sm_updown { sm_where_ where; };
 struct sm_histogram;
 
 /* A C string as struct sm_str; NULL is "". The length of a literal is computed by the compiler. */
-static inline struct sm_str sm_str(const char *s)
+static inline struct sm_str sm_string(const char *s)
 {
 	struct sm_str str = { s ? s : "", s ? strlen(s) : 0 };
 
 	return str;
 }
-#define SM_STR(s) sm_str(s)
+#define SM_STR(s) sm_string(s)
 
 /* Label values in the order of the family's labels, as the two arguments (values, count):
  * SM_LABELS("play", "ok"), up to 8 C strings; SM_NO_LABELS. For (pointer, length) values write
- * the array yourself. (In C++ write the array yourself, always.) */
+ * the array yourself: const struct sm_str values[] = { { ptr, len }, SM_STR("ok") }. */
 #define SM_NO_LABELS NULL, 0
+#ifdef __cplusplus
+}
+template <size_t n> struct sm_labels_ { struct sm_str values[n]; };
+extern "C" {
+#define SM_LABELS(...) \
+	sm_labels_<SM_COUNT_(__VA_ARGS__)>{ { SM_MAP_(SM_COUNT_(__VA_ARGS__), __VA_ARGS__) } }.values, \
+	SM_COUNT_(__VA_ARGS__)
+#else
 #define SM_LABELS(...) \
 	((const struct sm_str[]){ SM_MAP_(SM_COUNT_(__VA_ARGS__), __VA_ARGS__) }), SM_COUNT_(__VA_ARGS__)
+#endif
 #define SM_COUNT_(...) SM_PICK_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 #define SM_PICK_(a, b, c, d, e, f, g, h, n, ...) n
 #define SM_MAP_(n, ...) SM_MAP1_(n, __VA_ARGS__)

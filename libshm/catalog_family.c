@@ -182,6 +182,22 @@ static void describe_record(const struct region *r, const struct sm_family_rec *
 	describe(&d, ret, size);
 }
 
+/* Did a shell command count here? The common writer is never dead, and what it counted is not to be
+ * lost by somebody's first declaration. */
+static bool common_counted(const struct region *r, const struct sm_series_rec *s)
+{
+	unsigned lane = sm_lane_number(&r->geo, 0, 0), i;
+	uint32_t n, c;
+
+	for (i = 0; i < SM_CELLS_PER_SERIES; i++) {
+		n = !s->cell[i] ? 0 : i == 0 && s->ncells ? s->ncells : 1;
+		for (c = s->cell[i]; n; c++, n--)
+			if (region_page_reserved(r, lane, c / (SM_PAGE / 8)) && load_relaxed(&region_lane(r, lane)[c]))
+				return true;
+	}
+	return false;
+}
+
 static uint32_t held_by(const struct region *r, int fd, uint32_t record, uint32_t except)
 {
 	uint32_t holder = slot_holding(r, fd, family_bit(record), except);
@@ -189,7 +205,8 @@ static uint32_t held_by(const struct region *r, int fd, uint32_t record, uint32_
 
 	for (i = 0; holder == UINT32_MAX && i < n; i++)
 		if (region_series(r, i)->state == SM_REC_LIVE && region_series(r, i)->family == record)
-			holder = slot_holding(r, fd, series_bit(r, i), except);
+			holder = common_counted(r, region_series(r, i)) ? 0 :
+				 slot_holding(r, fd, series_bit(r, i), except);
 	return holder;
 }
 
@@ -287,7 +304,7 @@ static uint32_t write_texts(char *text, const struct family_def *def)
 static int make_family(const struct region *r, int fd, const struct family_def *def, uint64_t hash,
 		       uint32_t slot, uint32_t *ret_record, unsigned *ret_reason)
 {
-	uint32_t text_len = write_texts(NULL, def), record;
+	uint32_t text_len = write_texts(NULL, def), record = 0;
 	struct sm_family_rec *f;
 	int rc;
 
@@ -357,6 +374,12 @@ int family_declare(const struct region *r, int fd, const struct family_def *def,
 					   def->name, theirs, ours);
 		}
 		holder = held_by(r, fd, record, UINT32_MAX);
+		if (holder == 0) {
+			*ret_reason = SM_REFUSED_CONFLICT;
+			return sm_diag_set(diag, -EEXIST,
+					   "%.60s is declared as %s and shell commands counted in it, and here as %s: make them equal, or remove its series (shardmeter rm)",
+					   def->name, theirs, ours);
+		}
 		if (holder != UINT32_MAX) {
 			*ret_reason = SM_REFUSED_CONFLICT;
 			return sm_diag_set(diag, -EEXIST,

@@ -65,10 +65,16 @@ static struct sm_family *declare_family(struct sm *m, const struct sm_flow_optio
 	unsigned i;
 
 	snprintf(name, sizeof(name), "%s%s", o->name, suffix);
-	if (o->help)
-		snprintf(help, sizeof(help), "%s%s", o->help, help_suffix);
-	else
+	if (o->help) {
+		/* Both get their own end of the sentence. */
+		size_t len = strlen(o->help);
+
+		len -= len && o->help[len - 1] == '.';
+		snprintf(help, sizeof(help), "%.*s%s", (int)(len < SM_HELP_MAX ? len : SM_HELP_MAX), o->help,
+			 help_suffix);
+	} else {
 		snprintf(help, sizeof(help), "Duration of %s%s", o->name, help_suffix);
+	}
 	for (i = 0; i < SM_LABELS_MAX - 1 && o->labels[i]; i++)
 		f.labels[i] = o->labels[i];
 	f.labels[i] = label;

@@ -125,14 +125,14 @@ int sm_geometry_init(struct sm_header *h, const struct sm_geometry_wish *wish, s
 
 static int damaged(struct sm_diag *diag, const char *what, uint64_t have)
 {
-	return sm_diag_set(diag, -EBADMSG, "damaged header: %s is %llu; run shardmeter check, or remove the file",
+	return sm_diag_set(diag, -EBADMSG, "damaged header, or one of another build: %s is %llu; stop its writers and remove it (shardmeter rm --segment)",
 			   what, (unsigned long long)have);
 }
 
 static int check_identity(const struct sm_header *h, struct sm_diag *diag)
 {
 	if (h->magic != SM_MAGIC)
-		return sm_diag_set(diag, -EBADMSG, "not a shardmeter segment (magic 0x%016llx)",
+		return sm_diag_set(diag, -EBADMSG, "not a shardmeter segment (magic 0x%016llx); use another name or path",
 				   (unsigned long long)h->magic);
 	if (h->endian != SM_ENDIAN_TAG)
 		return sm_diag_set(diag, -EPROTONOSUPPORT,
@@ -227,7 +227,7 @@ int sm_geometry_check(const struct sm_header *h, uint64_t file_bytes, struct sm_
 		return damaged(diag, "an area's offset", h->off_lanes);
 	if (h->file_bytes > file_bytes)
 		return sm_diag_set(diag, -EBADMSG,
-				   "truncated: %llu bytes, the header says %llu; remove the file, writers make a new one",
+				   "truncated: %llu bytes, the header says %llu; stop its writers and remove it (shardmeter rm --segment)",
 				   (unsigned long long)file_bytes, (unsigned long long)h->file_bytes);
 	return 0;
 }

@@ -243,10 +243,13 @@ struct sm *sm_open(const struct sm_options *user, struct sm_diag *diag)
 	if (o.flags & SM_OPEN_TSC)
 		clock_use_tsc();
 	rc = process_lock();
-	if (!rc) {
-		rc = writer_bind(m);
-		process_unlock();
+	if (rc) {
+		m->error = sm_diag_set(diag, rc, "another thread has been in the library for 5 s");
+		memcpy(m->message, diag->message, sizeof(m->message));
+		return m;
 	}
+	rc = writer_bind(m);
+	process_unlock();
 	sm_diag_set(diag, rc, "%s", m->message);
 	return m;
 }

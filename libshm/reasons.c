@@ -54,7 +54,8 @@ static const struct {
 		"An update had no cell to go to: a forked child could claim no slot, "
 		"or memory was full." },
 	[SM_REFUSED_INVALID] = { "invalid",
-		"A declaration or name was not valid. The diagnostics of sm_declare() say what." },
+		"A declaration, a name, the number of label values or the kind of a handle was not valid. "
+		"The diagnostics of sm_declare() and of the command line say what." },
 };
 
 const char *sm_refused_reason(unsigned reason)

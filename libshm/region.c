@@ -332,18 +332,23 @@ static bool is_being_made(const char *path)
 static int open_path(struct region *r, const struct region_options *o, struct sm_diag *diag)
 {
 	struct stat st;
-	int fd, rc, tries;
+	unsigned naps = 0, tries;
+	bool making = true;
+	int fd, rc;
 
 	sm_diag_set(diag, 0, "%s", "");
 	memset(r, 0, sizeof(*r));
 	snprintf(r->path, sizeof(r->path), "%s", o->path);
-	for (tries = 0, fd = -ENOENT; fd == -ENOENT && tries < 8; tries++) {
+	for (tries = 0, fd = -ENOENT; fd == -ENOENT && tries < 8;) {
 		fd = open_existing(o->path, diag);
-		if (fd == -EACCES && tries < 7 && is_being_made(o->path)) {
+		if (fd == -EACCES && making && naps++ < o->lock_timeout_ms) {
+			/* Its creator may be through by now: one more try after the last look. */
+			making = is_being_made(o->path);
 			nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
 			fd = -ENOENT;
 			continue;
 		}
+		tries++;
 		if (fd == -ENOENT) {
 			if (!o->create)
 				return sm_diag_set(diag, -ENOENT, "no segment at %s", o->path);

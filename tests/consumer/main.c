@@ -7,8 +7,12 @@ int main(void)
 {
 	struct sm_diag diag;
 	struct sm *m = sm_open(&(struct sm_options){ .writer = "consumer" }, &diag);
-	struct sm_family *f = sm_declare(m, &(struct sm_family_options){
-		.kind = SM_COUNTER, .name = "runs_total", .help = "Runs.", .labels = { "kind" } }, NULL);
+	struct sm_family *f = sm_declare(m,
+		&(struct sm_family_options){ .kind = SM_COUNTER,
+			.name = "runs_total",
+			.help = "Runs.",
+			.labels = { "kind" } },
+		NULL);
 	struct sm_reader *r;
 
 	sm_counter_inc(sm_counter(f, SM_LABELS("test")));

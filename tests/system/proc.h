@@ -2,9 +2,10 @@
 /*
  * proc.h - what the process tests share.
  *
- * A test program is a table of cases. Each runs in a process of its own, forked before the library was
- * used, with a segment of its own in a new directory under /dev/shm and a deadline; the directory is
- * removed afterwards whatever happened. Totals are read as any exporter would read them.
+ * A test program is a table of cases. Each runs in a process of its own, forked before the
+ * library was used, with a segment of its own in a new directory under /dev/shm and a deadline;
+ * the directory is removed afterwards whatever happened. Totals are read as any exporter would
+ * read them.
  */
 #ifndef TEST_PROC_H
 #define TEST_PROC_H
@@ -62,16 +63,24 @@ static __attribute__((noreturn, format(printf, 3, 4))) void test_fail(const char
 
 #define FAIL(...) test_fail(__FILE__, __LINE__, __VA_ARGS__)
 #define CHECK(cond) do { if (!(cond)) FAIL("not so: %s", #cond); } while (0)
-#define CHECK_U64(have, want) do { \
-		uint64_t have_ = (have), want_ = (want); \
-		if (have_ != want_) \
-			FAIL("%s is %llu, not %llu", #have, (unsigned long long)have_, (unsigned long long)want_); \
+#define CHECK_U64(have, want)                                                          \
+	do {                                                                           \
+		uint64_t have_ = (have), want_ = (want);                               \
+		if (have_ != want_)                                                    \
+			FAIL("%s is %llu, not %llu", #have, (unsigned long long)have_, \
+				(unsigned long long)want_);                            \
 	} while (0)
 #define CHECK_TEXT(text, part) do { \
 		if (!strstr((text), (part))) \
 			FAIL("\"%s\" is not in \"%s\"", (part), (text)); \
 	} while (0)
-#define SKIP(...) do { printf(__VA_ARGS__); printf("\n"); fflush(stdout); _exit(EXIT_SKIP); } while (0)
+#define SKIP(...)                    \
+	do {                         \
+		printf(__VA_ARGS__); \
+		printf("\n");        \
+		fflush(stdout);      \
+		_exit(EXIT_SKIP);    \
+	} while (0)
 
 UNUSED static uint64_t now_ns(void)
 {
@@ -154,7 +163,8 @@ static int run_case(const struct test_case *c)
 	kill(-pid, SIGKILL);	/* the case's group: what it left behind */
 	remove_tree(test_dir);
 	if (WIFSIGNALED(status))
-		fprintf(stderr, "%s: ended by signal %d (%s)\n", c->name, WTERMSIG(status), strsignal(WTERMSIG(status)));
+		fprintf(stderr, "%s: ended by signal %d (%s)\n", c->name, WTERMSIG(status),
+			strsignal(WTERMSIG(status)));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
@@ -172,7 +182,11 @@ UNUSED static int run_cases(const struct test_case *c, size_t n, int argc, char 
 		if (argc > 1 && k == argc)
 			continue;
 		rc = run_case(&c[i]);
-		printf("%s %s\n", rc == 0 ? "ok     " : rc == EXIT_SKIP ? "skipped" : "FAILED ", c[i].name);
+		printf("%s %s\n",
+			rc == 0		  ? "ok     "
+			: rc == EXIT_SKIP ? "skipped"
+					  : "FAILED ",
+			c[i].name);
 		fflush(stdout);
 		ran++;
 		failed += rc != 0 && rc != EXIT_SKIP;
@@ -202,7 +216,8 @@ UNUSED static void wait_ok(pid_t pid)
 	while (waitpid(pid, &status, 0) < 0)
 		CHECK(errno == EINTR);
 	if (WIFSIGNALED(status))
-		FAIL("child %d ended by signal %d (%s)", (int)pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
+		FAIL("child %d ended by signal %d (%s)", (int)pid, WTERMSIG(status),
+			strsignal(WTERMSIG(status)));
 	if (WEXITSTATUS(status))
 		FAIL("child %d exited with %d", (int)pid, WEXITSTATUS(status));
 }
@@ -258,9 +273,15 @@ UNUSED static void gate_wait(const int fds[2])
 UNUSED static struct sm_options small(const char *writer)
 {
 	struct sm_options o = {
-		.segment = test_path, .writer = writer, .flags = SM_OPEN_NO_ENVIRONMENT,
-		.lock_timeout_ms = 5000,	/* a busy machine is not what is tested */
-		.max_writers = 16, .max_families = 64, .max_series = 4096, .max_cells = 1 << 16, .ring_entries = 8,
+		.segment = test_path,
+		.writer = writer,
+		.flags = SM_OPEN_NO_ENVIRONMENT,
+		.lock_timeout_ms = 5000, /* a busy machine is not what is tested */
+		.max_writers = 16,
+		.max_families = 64,
+		.max_series = 4096,
+		.max_cells = 1 << 16,
+		.ring_entries = 8,
 	};
 
 	return o;
@@ -289,8 +310,9 @@ UNUSED static struct sm_family *declare_family(struct sm *m, const struct sm_fam
 
 UNUSED static struct sm_counter *open_counter(struct sm *m, const char *name)
 {
-	return sm_counter(declare_family(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = name }),
-			  SM_NO_LABELS);
+	return sm_counter(
+		declare_family(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = name }),
+		SM_NO_LABELS);
 }
 
 UNUSED static struct sm_gauge *open_gauge(struct sm *m, const char *name, enum sm_gauge_mode mode)
@@ -338,7 +360,8 @@ UNUSED static const struct sm_snapshot *snapshot_of(const char *path)
 	return s;
 }
 
-UNUSED static const struct sm_family_info *find_family(const struct sm_snapshot *s, const char *name)
+UNUSED static const struct sm_family_info *find_family(
+	const struct sm_snapshot *s, const char *name)
 {
 	size_t i;
 
@@ -349,7 +372,8 @@ UNUSED static const struct sm_family_info *find_family(const struct sm_snapshot 
 }
 
 /* The series whose first label value is `value` (NULL: the first one). */
-UNUSED static const struct sm_series_info *find_series(const struct sm_snapshot *s, const char *name, const char *value)
+UNUSED static const struct sm_series_info *find_series(
+	const struct sm_snapshot *s, const char *name, const char *value)
 {
 	const struct sm_family_info *f = find_family(s, name);
 	size_t i;
@@ -370,8 +394,8 @@ UNUSED static const struct sm_writer *find_writer(const struct sm_snapshot *s, c
 	return NULL;
 }
 
-/* The count of a family: units of a counter, or observations of a histogram, over all of its series; of one
- * writer, or SM_ALL_WRITERS. 0 if there is none. */
+/* The count of a family: units of a counter, or observations of a histogram, over all of its
+ * series; of one writer, or SM_ALL_WRITERS. 0 if there is none. */
 UNUSED static uint64_t count_in(const struct sm_snapshot *s, const char *name, int writer)
 {
 	const struct sm_family_info *f = find_family(s, name);
@@ -383,7 +407,8 @@ UNUSED static uint64_t count_in(const struct sm_snapshot *s, const char *name, i
 	for (i = 0; f && i < f->nseries; i++) {
 		if (f->kind == SM_HISTOGRAM) {
 			counts = calloc(f->nbounds + 1, sizeof(*counts));
-			CHECK(counts && sm_snapshot_classic(s, &f->series[i], writer, counts, &total) == 0);
+			CHECK(counts &&
+				sm_snapshot_classic(s, &f->series[i], writer, counts, &total) == 0);
 			sum += counts[f->nbounds];
 			free(counts);
 		} else {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proc_helper.c - a writer and reader driven by lines on stdin, for the Python tests: as another user, in
- * another pid namespace, with this or that environment. Each line is answered by one: "ok ..." or
- * "error NUMBER MESSAGE". An argument "-" stands for none.
+ * proc_helper.c - a writer and reader driven by lines on stdin, for the Python tests: as another
+ * user, in another pid namespace, with this or that environment. Each line is answered by one:
+ * "ok ..." or "error NUMBER MESSAGE". An argument "-" stands for none.
  *
  *	open SEGMENT WRITER GROUP	sm_open(), what is "-" comes from the environment
  *	counter NAME LABEL VALUE N	declare, resolve, add
@@ -34,8 +34,14 @@ static void answer(int rc, const char *message)
 static void do_open(char **arg)
 {
 	struct sm_options o = {
-		.segment = optional(arg[1]), .writer = optional(arg[2]), .group = optional(arg[3]),
-		.max_writers = 16, .max_families = 64, .max_series = 4096, .max_cells = 1 << 16, .ring_entries = 8,
+		.segment = optional(arg[1]),
+		.writer = optional(arg[2]),
+		.group = optional(arg[3]),
+		.max_writers = 16,
+		.max_families = 64,
+		.max_series = 4096,
+		.max_cells = 1 << 16,
+		.ring_entries = 8,
 		.lock_timeout_ms = 5000,
 	};
 	struct sm_diag diag;
@@ -46,7 +52,9 @@ static void do_open(char **arg)
 
 static void do_counter(char **arg)
 {
-	struct sm_family_options o = { .kind = SM_COUNTER, .name = arg[1], .labels = { optional(arg[2]) } };
+	struct sm_family_options o = {
+		.kind = SM_COUNTER, .name = arg[1], .labels = { optional(arg[2]) }
+	};
 	struct sm_diag diag;
 	struct sm_family *f = sm_declare(writer, &o, &diag);
 	struct sm_str value = SM_STR(arg[3]);
@@ -83,8 +91,9 @@ static void do_writers(const struct sm_snapshot *s)
 
 	printf("ok");
 	for (i = 0; i < s->nwriters; i++)
-		printf(" %s:%s:%s:%llu:%llu", s->writers[i].name, states[s->writers[i].state], s->writers[i].version,
-		       (unsigned long long)s->writers[i].pid, (unsigned long long)s->writers[i].pidns);
+		printf(" %s:%s:%s:%llu:%llu", s->writers[i].name, states[s->writers[i].state],
+			s->writers[i].version, (unsigned long long)s->writers[i].pid,
+			(unsigned long long)s->writers[i].pidns);
 	printf("\n");
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * smoke.c - the library in a small program, for other C libraries and processors: open, count in every
- * type, from two threads, a handler and a child; read it back. Exit code 0 if all of it is right.
+ * smoke.c - the library in a small program, for other C libraries and processors: open, count in
+ * every type, from two threads, a handler and a child; read it back. Exit code 0 if all of it is
+ * right.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -41,13 +42,19 @@ static void on_signal(int sig)
 	sm_counter_add_signal(counter, 1);
 }
 
-static struct sm_family *declare(struct sm *m, enum sm_kind kind, const char *name, const char *label)
+static struct sm_family *declare(
+	struct sm *m, enum sm_kind kind, const char *name, const char *label)
 {
 	static const char *const states[] = { "idle", "playing", "paused" };
 	struct sm_diag diag;
-	struct sm_family *f = sm_declare(m, &(struct sm_family_options){
-		.kind = kind, .name = name, .unit = kind == SM_HISTOGRAM ? SM_SECONDS : NULL, .labels = { label },
-		.states = kind == SM_STATESET ? states : NULL, .nstates = kind == SM_STATESET ? 3 : 0 }, &diag);
+	struct sm_family *f = sm_declare(m,
+		&(struct sm_family_options){ .kind = kind,
+			.name = name,
+			.unit = kind == SM_HISTOGRAM ? SM_SECONDS : NULL,
+			.labels = { label },
+			.states = kind == SM_STATESET ? states : NULL,
+			.nstates = kind == SM_STATESET ? 3 : 0 },
+		&diag);
 
 	if (diag.error)
 		fprintf(stderr, "%s\n", diag.message);
@@ -66,7 +73,8 @@ static void write_all(struct sm *m)
 
 	counter = sm_counter(declare(m, SM_COUNTER, "c_total", "l"), SM_LABELS("x"));
 	sm_counter_add(counter, 1);
-	EXPECT(pthread_create(&thread, NULL, count_1000, NULL) == 0 && pthread_join(thread, NULL) == 0);
+	EXPECT(pthread_create(&thread, NULL, count_1000, NULL) == 0 &&
+		pthread_join(thread, NULL) == 0);
 	EXPECT(signal(SIGUSR1, on_signal) != SIG_ERR && raise(SIGUSR1) == 0);
 	pid = fork();
 	if (pid == 0) {
@@ -82,7 +90,8 @@ static void write_all(struct sm *m)
 	sm_timer_stop(&timer);
 	EXPECT(sm_info_set(declare(m, SM_INFO, "build_info", "version"), SM_LABELS("1.0")) == 0);
 	sm_stateset_set(sm_stateset(declare(m, SM_STATESET, "player", NULL), SM_NO_LABELS), 1);
-	sm_flow_start(&flow, sm_flow_declare(m, &(struct sm_flow_options){ .name = "job" }, NULL), SM_NO_LABELS, NULL);
+	sm_flow_start(&flow, sm_flow_declare(m, &(struct sm_flow_options){ .name = "job" }, NULL),
+		SM_NO_LABELS, NULL);
 	sm_flow_checkpoint(&flow, "one");
 	sm_flow_end(&flow, "success");
 	EXPECT(sm_health_set(m, "database", SM_HEALTH_DEGRADED, 1) == 0);
@@ -109,7 +118,8 @@ static double number(const struct sm_snapshot *s, const char *name, uint64_t *re
 		return 0;
 	if (s->families[i].kind == SM_HISTOGRAM) {
 		EXPECT(s->families[i].nbounds < 64);
-		EXPECT(sm_snapshot_classic(s, s->families[i].series, SM_ALL_WRITERS, counts, &sum) == 0);
+		EXPECT(sm_snapshot_classic(
+			       s, s->families[i].series, SM_ALL_WRITERS, counts, &sum) == 0);
 		*ret_count = counts[s->families[i].nbounds];
 		return sum.value;
 	}
@@ -157,7 +167,10 @@ int main(void)
 		return 1;
 	}
 	snprintf(path, sizeof(path), "%s/segment", dir);
-	m = sm_open(&(struct sm_options){ .segment = path, .writer = "smoke", .flags = SM_OPEN_NO_ENVIRONMENT }, &diag);
+	m = sm_open(
+		&(struct sm_options){
+			.segment = path, .writer = "smoke", .flags = SM_OPEN_NO_ENVIRONMENT },
+		&diag);
 	if (diag.error)
 		fprintf(stderr, "%s\n", diag.message);
 	EXPECT(!diag.error);
@@ -166,6 +179,7 @@ int main(void)
 	sm_close(m);
 	unlink(path);
 	rmdir(dir);
-	printf("%s %s, layout %s: %s\n", "shardmeter", sm_version(), sm_layout_version(), failed ? "FAILED" : "ok");
+	printf("%s %s, layout %s: %s\n", "shardmeter", sm_version(), sm_layout_version(),
+		failed ? "FAILED" : "ok");
 	return failed;
 }

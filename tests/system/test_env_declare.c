@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_env_declare.c - families that several processes declare: equal ones meet, others are refused with both
- * definitions and the writer's name while one lives that holds the family, and begin anew when none does.
+ * test_env_declare.c - families that several processes declare: equal ones meet, others are
+ * refused with both definitions and the writer's name while one lives that holds the family, and
+ * begin anew when none does.
  */
 #include "proc.h"
 
@@ -85,49 +86,81 @@ static void declaration__of_another_type__is_refused(void)
 {
 	conflict(&(struct sm_family_options){ .kind = SM_GAUGE, .name = "f" },
 		 &(struct sm_family_options){ .kind = SM_UPDOWN, .name = "f" }, "gauge", "updown");
-	conflict(&(struct sm_family_options){ .kind = SM_HISTOGRAM, .name = "h", .unit = SM_SECONDS },
-		 &(struct sm_family_options){ .kind = SM_GAUGE, .name = "h", .unit = SM_SECONDS }, "histogram",
-		 "gauge");
+	conflict(
+		&(struct sm_family_options){
+			.kind = SM_HISTOGRAM, .name = "h", .unit = SM_SECONDS },
+		&(struct sm_family_options){ .kind = SM_GAUGE, .name = "h", .unit = SM_SECONDS },
+		"histogram", "gauge");
 }
 
 static void declaration__of_other_labels__is_refused(void)
 {
-	conflict(&(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total", .labels = { "command", "status" } },
-		 &(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total", .labels = { "command" } },
-		 "counter{command,status}", "counter{command}");
+	conflict(
+		&(struct sm_family_options){
+			.kind = SM_COUNTER, .name = "c_total", .labels = { "command", "status" } },
+		&(struct sm_family_options){
+			.kind = SM_COUNTER, .name = "c_total", .labels = { "command" } },
+		"counter{command,status}", "counter{command}");
 	/* Their order is part of it. */
-	conflict(&(struct sm_family_options){ .kind = SM_COUNTER, .name = "d_total", .labels = { "a", "b" } },
-		 &(struct sm_family_options){ .kind = SM_COUNTER, .name = "d_total", .labels = { "b", "a" } },
-		 "counter{a,b}", "counter{b,a}");
+	conflict(
+		&(struct sm_family_options){
+			.kind = SM_COUNTER, .name = "d_total", .labels = { "a", "b" } },
+		&(struct sm_family_options){
+			.kind = SM_COUNTER, .name = "d_total", .labels = { "b", "a" } },
+		"counter{a,b}", "counter{b,a}");
 }
 
 static void declaration__of_other_bounds__is_refused(void)
 {
 	static const double ours[] = { .1, .5, 2 }, theirs[] = { .25, 1 };
 
-	conflict(&(struct sm_family_options){ .kind = SM_HISTOGRAM, .name = "h", .unit = SM_SECONDS,
-					      .bounds = theirs, .nbounds = 2 },
-		 &(struct sm_family_options){ .kind = SM_HISTOGRAM, .name = "h", .unit = SM_SECONDS,
-					      .bounds = ours, .nbounds = 3 }, "0.25 1", "0.1 0.5 2");
+	conflict(&(struct sm_family_options){ .kind = SM_HISTOGRAM,
+			 .name = "h",
+			 .unit = SM_SECONDS,
+			 .bounds = theirs,
+			 .nbounds = 2 },
+		&(struct sm_family_options){ .kind = SM_HISTOGRAM,
+			.name = "h",
+			.unit = SM_SECONDS,
+			.bounds = ours,
+			.nbounds = 3 },
+		"0.25 1", "0.1 0.5 2");
 	/* As from two languages with different defaults. */
-	conflict(&(struct sm_family_options){ .kind = SM_HISTOGRAM, .name = "i", .unit = SM_SECONDS },
-		 &(struct sm_family_options){ .kind = SM_HISTOGRAM, .name = "i", .unit = SM_SECONDS,
-					      .grid = SM_GRID_OFF }, "fine grid", "no grid");
+	conflict(
+		&(struct sm_family_options){
+			.kind = SM_HISTOGRAM, .name = "i", .unit = SM_SECONDS },
+		&(struct sm_family_options){ .kind = SM_HISTOGRAM,
+			.name = "i",
+			.unit = SM_SECONDS,
+			.grid = SM_GRID_OFF },
+		"fine grid", "no grid");
 }
 
 static void declaration__of_another_mode_or_unit__is_refused(void)
 {
 	conflict(&(struct sm_family_options){ .kind = SM_GAUGE, .name = "g", .mode = SM_MODE_MAX },
-		 &(struct sm_family_options){ .kind = SM_GAUGE, .name = "g", .mode = SM_MODE_MIN }, "max", "min");
-	conflict(&(struct sm_family_options){ .kind = SM_GAUGE, .name = "k", .mode = SM_MODE_MAX, .keep = 1 },
-		 &(struct sm_family_options){ .kind = SM_GAUGE, .name = "k", .mode = SM_MODE_MAX }, "kept", "mode max");
-	conflict(&(struct sm_family_options){ .kind = SM_COUNTER, .name = "u_total", .unit = "tracks" },
-		 &(struct sm_family_options){ .kind = SM_COUNTER, .name = "u_total", .unit = "songs" }, "tracks",
-		 "songs");
-	conflict(&(struct sm_family_options){ .kind = SM_COUNTER, .name = "n_total", .number = SM_NUMBER_FIXED,
-					      .decimals = 2 },
-		 &(struct sm_family_options){ .kind = SM_COUNTER, .name = "n_total", .number = SM_NUMBER_FIXED,
-					      .decimals = 3 }, "2 decimals", "3 decimals");
+		&(struct sm_family_options){ .kind = SM_GAUGE, .name = "g", .mode = SM_MODE_MIN },
+		"max", "min");
+	conflict(
+		&(struct sm_family_options){
+			.kind = SM_GAUGE, .name = "k", .mode = SM_MODE_MAX, .keep = 1 },
+		&(struct sm_family_options){ .kind = SM_GAUGE, .name = "k", .mode = SM_MODE_MAX },
+		"kept", "mode max");
+	conflict(
+		&(struct sm_family_options){
+			.kind = SM_COUNTER, .name = "u_total", .unit = "tracks" },
+		&(struct sm_family_options){
+			.kind = SM_COUNTER, .name = "u_total", .unit = "songs" },
+		"tracks", "songs");
+	conflict(&(struct sm_family_options){ .kind = SM_COUNTER,
+			 .name = "n_total",
+			 .number = SM_NUMBER_FIXED,
+			 .decimals = 2 },
+		&(struct sm_family_options){ .kind = SM_COUNTER,
+			.name = "n_total",
+			.number = SM_NUMBER_FIXED,
+			.decimals = 3 },
+		"2 decimals", "3 decimals");
 }
 
 /* The message of state sets, exemplars and signs tells where the two differ. */
@@ -135,14 +168,19 @@ static void declaration__of_other_states__is_refused(void)
 {
 	static const char *const up[] = { "up", "down" }, *const on[] = { "on", "off" };
 
-	conflict(&(struct sm_family_options){ .kind = SM_STATESET, .name = "s", .states = up, .nstates = 2 },
-		 &(struct sm_family_options){ .kind = SM_STATESET, .name = "s", .states = on, .nstates = 2 }, "up",
-		 "on");
+	conflict(
+		&(struct sm_family_options){
+			.kind = SM_STATESET, .name = "s", .states = up, .nstates = 2 },
+		&(struct sm_family_options){
+			.kind = SM_STATESET, .name = "s", .states = on, .nstates = 2 },
+		"up", "on");
 }
 
 static void declaration__that_is_equal__meets_the_other(void)
 {
-	struct sm_family_options o = { .kind = SM_COUNTER, .name = "c_total", .help = "Ours.", .labels = { "l" } };
+	struct sm_family_options o = {
+		.kind = SM_COUNTER, .name = "c_total", .help = "Ours.", .labels = { "l" }
+	};
 	struct sm *m = open_writer("w");
 	const struct sm_snapshot *s;
 	struct sm_family *f;
@@ -167,7 +205,8 @@ static void declaration__that_is_equal__meets_the_other(void)
 /* Whole units, fixed point and doubles meet in one family, as from three languages. */
 static void counters__of_three_ways_to_count__add_up(void)
 {
-	static const enum sm_number numbers[] = { SM_NUMBER_U64, SM_NUMBER_FIXED, SM_NUMBER_DOUBLE };
+	static const enum sm_number numbers[] = { SM_NUMBER_U64, SM_NUMBER_FIXED,
+		SM_NUMBER_DOUBLE };
 	const struct sm_snapshot *s;
 	struct sm_value v;
 	unsigned i;
@@ -177,8 +216,11 @@ static void counters__of_three_ways_to_count__add_up(void)
 		pid = fork();
 		if (pid == 0) {
 			struct sm *m = open_writer(i == 0 ? "c" : i == 1 ? "js" : "py");
-			struct sm_counter *c = sm_counter(declare_family(m, &(struct sm_family_options){
-				.kind = SM_COUNTER, .name = "c_total", .number = numbers[i] }), SM_NO_LABELS);
+			struct sm_counter *c = sm_counter(
+				declare_family(m, &(struct sm_family_options){ .kind = SM_COUNTER,
+							  .name = "c_total",
+							  .number = numbers[i] }),
+				SM_NO_LABELS);
 
 			sm_counter_add_double(c, i == 0 ? 100 : 1.25);
 			_exit(0);
@@ -193,11 +235,14 @@ static void counters__of_three_ways_to_count__add_up(void)
 	check_sane(test_path);
 }
 
-/* A redeploy with other labels, while one process of the old version still runs: it goes on, too. */
+/* A redeploy with other labels, while one process of the old version still runs: it goes on,
+ * too. */
 static void redeploy__with_other_labels__takes_over_when_the_last_old_one_ends(void)
 {
 	struct sm_family_options old = { .kind = SM_COUNTER, .name = "c_total", .labels = { "a" } };
-	struct sm_family_options new = { .kind = SM_COUNTER, .name = "c_total", .labels = { "a", "b" } };
+	struct sm_family_options new = {
+		.kind = SM_COUNTER, .name = "c_total", .labels = { "a", "b" }
+	};
 	struct sm *m = open_writer("new");
 	struct sm_family *f;
 	struct other first;

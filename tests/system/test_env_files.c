@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_env_files.c - what may lie at a segment's path and is none: links, directories, devices, other files,
- * other layouts, random bytes. One clear error each, for writers and readers; what is not ours is left as it is.
+ * test_env_files.c - what may lie at a segment's path and is none: links, directories, devices,
+ * other files, other layouts, random bytes. One clear error each, for writers and readers; what
+ * is not ours is left as it is.
  */
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -93,7 +94,9 @@ static void file__of_somebody_else__is_left_as_it_is(void)
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		/* Text, then random bytes, then zeros with something behind them. */
 		for (k = 0; k < sizeof(text); k++)
-			text[k] = i % 3 == 0 ? "host\n"[k % 5] : i % 3 == 1 ? (char)(k * 2654435761u >> 13) : 0;
+			text[k] = i % 3 == 0   ? "host\n"[k % 5]
+				  : i % 3 == 1 ? (char)(k * 2654435761u >> 13)
+					       : 0;
 		text[sizes[i] - 1] = 'x';
 		write_file(test_path, text, sizes[i]);
 		refused(-EBADMSG, -EBADMSG, "");
@@ -180,7 +183,8 @@ static void header__that_is_damaged__is_told(void)
 			page[k] = (char)((seed = seed * 1103515245 + 12345) >> 16);
 		memcpy(page, "SHRDMTR1", i % 2 ? 8 : 0);
 		fd = open(test_path, O_RDWR);
-		CHECK(fd >= 0 && pwrite(fd, page, sizeof(page), 0) == (ssize_t)sizeof(page) && close(fd) == 0);
+		CHECK(fd >= 0 && pwrite(fd, page, sizeof(page), 0) == (ssize_t)sizeof(page) &&
+			close(fd) == 0);
 		{
 			struct sm_options o = small("w");
 			struct sm_reader *r;
@@ -210,7 +214,8 @@ static void feature__for_writers_only__is_read_all_the_same(void)
 	CHECK_U64(count_of(test_path, "c_total"), 3);
 }
 
-/* Another layout major: readers name both versions; a writer makes a file of its own beside it, or says so. */
+/* Another layout major: readers name both versions; a writer makes a file of its own beside
+ * it, or says so. */
 static void layout__of_another_major__is_named(void)
 {
 	struct sm_options o = small("w");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_env_flows.c - a thousand flows open at once, their stages interleaved: every count, every stage, every
- * outcome and met target exact; slow ones in the ring, whole.
+ * test_env_flows.c - a thousand flows open at once, their stages interleaved: every count, every
+ * stage, every outcome and met target exact; slow ones in the ring, whole.
  */
 #include <pthread.h>
 
@@ -17,9 +17,14 @@ static const char *const outcomes[] = { "success", "error", "denied" };
 static struct sm_flow_type *declare(struct sm *m, const char *name, double slo, uint64_t slow_ns)
 {
 	struct sm_diag diag;
-	struct sm_flow_type *t = sm_flow_declare(m, &(struct sm_flow_options){
-		.name = name, .help = "Commands.", .labels = { "command" }, .slo = slo, .slow_ns = slow_ns,
-		.slow_per_second = 100000 }, &diag);
+	struct sm_flow_type *t = sm_flow_declare(m,
+		&(struct sm_flow_options){ .name = name,
+			.help = "Commands.",
+			.labels = { "command" },
+			.slo = slo,
+			.slow_ns = slow_ns,
+			.slow_per_second = 100000 },
+		&diag);
 
 	if (diag.error)
 		FAIL("%s", diag.message);
@@ -27,7 +32,8 @@ static struct sm_flow_type *declare(struct sm *m, const char *name, double slo, 
 }
 
 /* Observations of the series with these two label values. */
-static uint64_t observed(const struct sm_snapshot *s, const char *family, const char *first, const char *second)
+static uint64_t observed(
+	const struct sm_snapshot *s, const char *family, const char *first, const char *second)
 {
 	const struct sm_family_info *f = find_family(s, family);
 	uint64_t counts[64], sum = 0;
@@ -36,7 +42,8 @@ static uint64_t observed(const struct sm_snapshot *s, const char *family, const 
 
 	CHECK(f && f->nbounds < 64);
 	for (i = 0; i < f->nseries; i++) {
-		if (strcmp(f->series[i].values[0].ptr, first) || strcmp(f->series[i].values[1].ptr, second))
+		if (strcmp(f->series[i].values[0].ptr, first) ||
+			strcmp(f->series[i].values[1].ptr, second))
 			continue;
 		CHECK(sm_snapshot_classic(s, &f->series[i], SM_ALL_WRITERS, counts, &total) == 0);
 		sum += counts[f->nbounds];
@@ -91,13 +98,18 @@ static void flows__of_which_a_thousand_are_open__are_exact(void)
 		uint64_t have = 0;
 
 		for (o = 0; o < 3; o++)
-			CHECK_U64(observed(s, "command_execution_duration_seconds", commands[c], outcomes[o]), want[c][o]);
+			CHECK_U64(observed(s, "command_execution_duration_seconds", commands[c],
+					  outcomes[o]),
+				want[c][o]);
 		for (i = 0; i < STAGES; i++)
-			have += observed(s, "command_execution_stage_duration_seconds", commands[c], stages[i]);
+			have += observed(s, "command_execution_stage_duration_seconds", commands[c],
+				stages[i]);
 		CHECK_U64(have, want_stage[c]);
 	}
-	CHECK_U64(count_in(s, "command_execution_duration_seconds", SM_ALL_WRITERS), FLOWS - FLOWS / 10);
-	CHECK_U64(count_in(s, "command_execution_stage_duration_seconds", SM_ALL_WRITERS), FLOWS * STAGES);
+	CHECK_U64(count_in(s, "command_execution_duration_seconds", SM_ALL_WRITERS),
+		FLOWS - FLOWS / 10);
+	CHECK_U64(count_in(s, "command_execution_stage_duration_seconds", SM_ALL_WRITERS),
+		FLOWS * STAGES);
 	sm_snapshot_free(s);
 	check_sane(test_path);
 }
@@ -169,7 +181,8 @@ static void flows__of_one_process__have_ids_of_their_own(void)
 	CHECK(sm_flow_start(&shared_flow[0], t, SM_LABELS("x"),
 			    "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") == 0);
 	sm_flow_traceparent(&shared_flow[0], header);
-	CHECK(strncmp(header, "00-0af7651916cd43dd8448eb211c80319c-", 36) == 0 && !strstr(header, "b7ad6b71"));
+	CHECK(strncmp(header, "00-0af7651916cd43dd8448eb211c80319c-", 36) == 0 &&
+		!strstr(header, "b7ad6b71"));
 	CHECK(sm_flow_start(&shared_flow[0], t, SM_LABELS("x"), "00-junk") == -EINVAL);
 	sm_flow_end(&shared_flow[0], "success");
 	CHECK_U64(count_of(test_path, "job_duration_seconds"), 1);
@@ -186,7 +199,8 @@ static int look_at(void *ctx, const struct sm_slow *slow)
 	CHECK_U64(slow->ncheckpoints, STAGES);
 	CHECK(strcmp(slow->checkpoint[1].name, stages[1]) == 0);
 	CHECK(slow->nattributes == 2 && strcmp(slow->attributes[0].ptr, "command") == 0);
-	CHECK(strcmp(slow->attributes[2].ptr, "guild") == 0 && strcmp(slow->attributes[3].ptr, "g1") == 0);
+	CHECK(strcmp(slow->attributes[2].ptr, "guild") == 0 &&
+		strcmp(slow->attributes[3].ptr, "g1") == 0);
 	CHECK(slow->duration_ns >= slow->threshold_ns && slow->start_real_ns > 0);
 	seen++;
 	return 0;
@@ -209,7 +223,7 @@ static void flows__that_are_slow__leave_whole_records(void)
 		sm_flow_end(&shared_flow[i], "error");
 	}
 	r = open_reader(test_path);
-	CHECK(sm_reader_slow(r, look_at, NULL) == 8);		/* ring_entries of a small segment */
+	CHECK(sm_reader_slow(r, look_at, NULL) == 8); /* ring_entries of a small segment */
 	CHECK_U64(seen, 8);
 	sm_reader_close(r);
 	CHECK_U64(count_of(test_path, "job_duration_seconds"), 100);

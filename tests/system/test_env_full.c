@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_env_full.c - a segment that is full: of series, families, cells, strings, writers, exemplars. Each is
- * refused by its reason and counted; what was there before goes on; no crash, no other series hurt.
+ * test_env_full.c - a segment that is full: of series, families, cells, strings, writers,
+ * exemplars. Each is refused by its reason and counted; what was there before goes on; no crash,
+ * no other series hurt.
  */
 #include "proc.h"
 
@@ -67,7 +68,8 @@ static void families__beyond_max_families__are_refused(void)
 		struct sm_family *f;
 
 		snprintf(name, sizeof(name), "f%u_total", i);
-		f = sm_declare(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = name }, &diag);
+		f = sm_declare(
+			m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = name }, &diag);
 		CHECK(diag.error == (i < 5 ? 0 : -ENOSPC));
 		if (diag.error)
 			CHECK_TEXT(diag.message, name);
@@ -162,8 +164,10 @@ static void writers__beyond_max_writers__get_null_handles(void)
 	CHECK_TEXT(diag.message, "max_writers");
 	CHECK_TEXT(diag.message, test_path);
 	CHECK(refusals(test_path, "writers_full") > 0);
-	cb = sm_counter(sm_declare(b, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" }, &diag),
-			SM_NO_LABELS);
+	cb = sm_counter(
+		sm_declare(b, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" },
+			&diag),
+		SM_NO_LABELS);
 	CHECK(diag.error == -ENOSPC);
 	sm_counter_add(cb, 100);	/* into nowhere */
 	CHECK(sm_heartbeat(b) == -ENOSPC);

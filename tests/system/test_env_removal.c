@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // LINK: static
 /*
- * test_env_removal.c - series that are removed: gone at once, their storage used again only after it cooled off
- * and while no live writer holds them, and then from zero.
+ * test_env_removal.c - series that are removed: gone at once, their storage used again only after
+ * it cooled off and while no live writer holds them, and then from zero.
  */
 #include "catalog.h"
 #include "proc.h"
@@ -93,8 +93,8 @@ static void storage__is_used_again_only_after_it_cooled_off(void)
 	check_sane(test_path);
 }
 
-/* Another writer that holds the series keeps it from being removed, and, if it is removed by force, its
- * storage from being used. */
+/* Another writer that holds the series keeps it from being removed, and, if it is removed by
+ * force, its storage from being used. */
 static void storage__that_a_live_writer_holds__is_not_used(void)
 {
 	struct sm_gc_result gc;
@@ -125,7 +125,8 @@ static void storage__that_a_live_writer_holds__is_not_used(void)
 	check_sane(test_path);
 }
 
-/* The dead hold nothing: neither removal nor reuse waits for them, nor for those that are adopted. */
+/* The dead hold nothing: neither removal nor reuse waits for them, nor for those that are
+ * adopted. */
 static void storage__that_only_the_dead_held__is_used(void)
 {
 	uint32_t a = NO_RECORD;
@@ -149,8 +150,8 @@ static void storage__that_only_the_dead_held__is_used(void)
 	check_sane(test_path);
 }
 
-/* A forked child that has not claimed yet holds nothing: if its series goes and the storage is another's, it
- * must not count there. */
+/* A forked child that has not claimed yet holds nothing: if its series goes and the storage is
+ * another's, it must not count there. */
 static void child__that_slept_through_a_removal__counts_nothing_wrong(void)
 {
 	struct sm_counter *c;
@@ -198,10 +199,15 @@ static void segment__of_many_removals__does_not_fill_up(void)
 	for (i = 0; i < 500; i++) {
 		snprintf(text, sizeof(text), "value %u", i % 100);
 		c = family(m);
-		h = declare_family(m, &(struct sm_family_options){
-			.kind = SM_HISTOGRAM, .name = "h", .unit = SM_SECONDS, .labels = { "l" }, .exemplars = 1 });
-		g = declare_family(m, &(struct sm_family_options){
-			.kind = SM_GAUGE, .name = "g", .labels = { "l" }, .mode = SM_MODE_MOSTRECENT });
+		h = declare_family(m, &(struct sm_family_options){ .kind = SM_HISTOGRAM,
+					      .name = "h",
+					      .unit = SM_SECONDS,
+					      .labels = { "l" },
+					      .exemplars = 1 });
+		g = declare_family(m, &(struct sm_family_options){ .kind = SM_GAUGE,
+					      .name = "g",
+					      .labels = { "l" },
+					      .mode = SM_MODE_MOSTRECENT });
 		sm_counter_add(sm_counter(c, SM_LABELS(text)), i + 1);
 		sm_histogram_observe(sm_histogram(h, SM_LABELS(text)), 1);
 		sm_gauge_set(sm_gauge(g, SM_LABELS(text)), i);

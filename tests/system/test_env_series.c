@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_env_series.c - label values: the cap and its overflow series, ids that are normalised, values and
- * names that are too long or malformed, too many labels. Nothing is dropped in silence.
+ * test_env_series.c - label values: the cap and its overflow series, ids that are normalised,
+ * values and names that are too long or malformed, too many labels. Nothing is dropped in
+ * silence.
  */
 #include "proc.h"
 
@@ -35,7 +36,7 @@ static size_t number_of_series(const char *name)
 	return n;
 }
 
-/* ---- the cap ------------------------------------------------------------------------------------ */
+/* ---- the cap ------------------------------------------------------------------------------- */
 
 static void series__beyond_the_cap__count_as_other(void)
 {
@@ -60,7 +61,8 @@ static void series__beyond_the_cap__count_as_other(void)
 	CHECK(refusals(test_path, "cap") >= 40);
 	/* All that are too many share one handle. */
 	c = sm_counter(f, SM_LABELS("value 49"));
-	CHECK(c == sm_counter(f, SM_LABELS("value 48")) && c != sm_counter(f, SM_LABELS("value 1")));
+	CHECK(c == sm_counter(f, SM_LABELS("value 48")) &&
+		c != sm_counter(f, SM_LABELS("value 1")));
 	s = snapshot_of(test_path);
 	other = find_series(s, "c_total", "__other__");
 	CHECK(other && other->overflow && !find_series(s, "c_total", "value 3")->overflow);
@@ -125,7 +127,8 @@ static void overflow__of_each_type__counts(void)
 	series = find_series(s, "g", "__other__");
 	CHECK(series && strcmp(series->values[1].ptr, "__other__") == 0);
 	CHECK(sm_snapshot_number(s, series, SM_ALL_WRITERS, &v) == 0 && v.value == 6);
-	CHECK(sm_snapshot_number(s, find_series(s, "u", "__other__"), SM_ALL_WRITERS, &v) == 0 && v.value == -4);
+	CHECK(sm_snapshot_number(s, find_series(s, "u", "__other__"), SM_ALL_WRITERS, &v) == 0 &&
+		v.value == -4);
 	sm_snapshot_free(s);
 	check_sane(test_path);
 }
@@ -149,12 +152,13 @@ static void cap__after_a_removal__has_room(void)
 	check_sane(test_path);
 }
 
-/* ---- the normaliser ------------------------------------------------------------------------------ */
+/* ---- the normaliser ------------------------------------------------------------------------ */
 
 static void values__of_id_labels__are_normalised(void)
 {
 	static const char *const labels[] = { "user", "guild", "channel", "message_id" };
-	static const char *const values[] = { "123456789012345678", "42", "550e8400-e29b-41d4-a716-446655440000" };
+	static const char *const values[] = { "123456789012345678", "42",
+		"550e8400-e29b-41d4-a716-446655440000" };
 	char name[32];
 	unsigned i, k;
 
@@ -173,19 +177,26 @@ static void values__of_id_labels__are_normalised(void)
 	/* Others are not, unless they are asked to be. */
 	sm_counter_add(sm_counter(family("shard_total", "shard", 0), SM_LABELS("42")), 1);
 	CHECK_U64(count_in_series("shard_total", "42"), 1);
-	sm_counter_add(sm_counter(declare_family(m, &(struct sm_family_options){
-		.kind = SM_COUNTER, .name = "path_total", .labels = { "method", "path" }, .normalise = 2 }),
-		SM_LABELS("GET2", "/users/42/tracks/7")), 1);
+	sm_counter_add(sm_counter(declare_family(m, &(struct sm_family_options){ .kind = SM_COUNTER,
+							    .name = "path_total",
+							    .labels = { "method", "path" },
+							    .normalise = 2 }),
+			       SM_LABELS("GET2", "/users/42/tracks/7")),
+		1);
 	CHECK_U64(count_in_series("path_total", "GET2"), 1);
 	{
 		const struct sm_snapshot *s = snapshot_of(test_path);
 
-		CHECK(strcmp(find_series(s, "path_total", NULL)->values[1].ptr, "/users/:id/tracks/:id") == 0);
+		CHECK(strcmp(find_series(s, "path_total", NULL)->values[1].ptr,
+			      "/users/:id/tracks/:id") == 0);
 		sm_snapshot_free(s);
 	}
-	sm_counter_add(sm_counter(declare_family(m, &(struct sm_family_options){
-		.kind = SM_COUNTER, .name = "raw_total", .labels = { "user" }, .normalise = SM_NORMALISE_NONE }),
-		SM_LABELS("42")), 1);
+	sm_counter_add(sm_counter(declare_family(m, &(struct sm_family_options){ .kind = SM_COUNTER,
+							    .name = "raw_total",
+							    .labels = { "user" },
+							    .normalise = SM_NORMALISE_NONE }),
+			       SM_LABELS("42")),
+		1);
 	CHECK_U64(count_in_series("raw_total", "42"), 1);
 	/* What was normalised is found and removed by any of its forms. */
 	CHECK(sm_remove(family("user_total", "user", 0), SM_LABELS("99"), 0) == 0);
@@ -193,7 +204,7 @@ static void values__of_id_labels__are_normalised(void)
 	check_sane(test_path);
 }
 
-/* ---- malformed ------------------------------------------------------------------------------------ */
+/* ---- malformed ----------------------------------------------------------------------------- */
 
 static void value__that_is_too_long_or_not_utf8__is_refused(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_env_size.c - 16 writers of 360 histograms each, default bounds of seconds with the fine grid, fit a tmpfs
- * of 48 MB, with the default geometry and all four lanes of each writer in use.
+ * test_env_size.c - 16 writers of 360 histograms each, default bounds of seconds with the fine
+ * grid, fit a tmpfs of 48 MB, with the default geometry and all four lanes of each writer in use.
  */
 #include <pthread.h>
 #include <sys/statvfs.h>
@@ -35,8 +35,10 @@ static void *observe_all(void *arg)
 
 static void be_a_writer(unsigned number, const struct gate *gate)
 {
-	struct sm_options o = { .segment = test_path, .flags = SM_OPEN_NO_ENVIRONMENT, .thread_lanes = THREADS,
-				.lock_timeout_ms = 20000 };
+	struct sm_options o = { .segment = test_path,
+		.flags = SM_OPEN_NO_ENVIRONMENT,
+		.thread_lanes = THREADS,
+		.lock_timeout_ms = 20000 };
 	struct thread t[THREADS];
 	pthread_barrier_t barrier;
 	struct sm_family *f;
@@ -50,8 +52,10 @@ static void be_a_writer(unsigned number, const struct gate *gate)
 	m = sm_open(&o, &diag);
 	if (diag.error)
 		FAIL("%s: %s", name, diag.message);
-	f = declare_family(m, &(struct sm_family_options){
-		.kind = SM_HISTOGRAM, .name = "command_duration_seconds", .unit = SM_SECONDS, .labels = { "command" } });
+	f = declare_family(m, &(struct sm_family_options){ .kind = SM_HISTOGRAM,
+				      .name = "command_duration_seconds",
+				      .unit = SM_SECONDS,
+				      .labels = { "command" } });
 	for (i = 0; i < HISTOGRAMS; i++) {
 		snprintf(text, sizeof(text), "command %u", i);
 		histogram[i] = sm_histogram(f, SM_LABELS(text));
@@ -71,8 +75,9 @@ static void be_a_writer(unsigned number, const struct gate *gate)
 
 static void writers__sixteen_with_360_histograms__fit_48_megabytes(void)
 {
-	struct sm_size_question q = { .writers = WRITERS, .lanes_used = THREADS + 1, .histograms = HISTOGRAMS,
-				      .grid = 1 };
+	struct sm_size_question q = {
+		.writers = WRITERS, .lanes_used = THREADS + 1, .histograms = HISTOGRAMS, .grid = 1
+	};
 	const struct sm_snapshot *s;
 	struct statvfs fs;
 	struct gate gate;
@@ -91,11 +96,14 @@ static void writers__sixteen_with_360_histograms__fit_48_megabytes(void)
 	}
 	s = snapshot_of(test_path);
 	CHECK(statvfs(test_dir, &fs) == 0);
-	printf("%llu KiB of 49152 used; predicted %llu KiB\n", (unsigned long long)s->fill.allocated_bytes / 1024,
-	       (unsigned long long)sm_size_predict(&q) / 1024);
-	CHECK_U64(count_in(s, "command_duration_seconds", SM_ALL_WRITERS), WRITERS * THREADS * HISTOGRAMS);
+	printf("%llu KiB of 49152 used; predicted %llu KiB\n",
+		(unsigned long long)s->fill.allocated_bytes / 1024,
+		(unsigned long long)sm_size_predict(&q) / 1024);
+	CHECK_U64(count_in(s, "command_duration_seconds", SM_ALL_WRITERS),
+		WRITERS * THREADS * HISTOGRAMS);
 	CHECK_U64(find_family(s, "command_duration_seconds")->nseries, HISTOGRAMS);
-	CHECK_U64(find_family(s, "command_duration_seconds")->flags & SM_FAMILY_FINE_GRID, SM_FAMILY_FINE_GRID);
+	CHECK_U64(find_family(s, "command_duration_seconds")->flags & SM_FAMILY_FINE_GRID,
+		SM_FAMILY_FINE_GRID);
 	for (i = 0; i < s->nwriters; i++)
 		if (s->writers[i].state == SM_WRITER_LIVE)
 			CHECK_U64(s->writers[i].lanes_in_use, THREADS + 1);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TIMEOUT: 300 */
 /*
- * test_env_tmpfs.c - a tmpfs that is full, or becomes full at any moment: opening, declaring, resolving, lanes
- * for threads, forked children. An error or a null handle each time, never SIGBUS, and nothing
- * that was counted is lost. When there is room again the writer goes on by itself.
+ * test_env_tmpfs.c - a tmpfs that is full, or becomes full at any moment: opening, declaring,
+ * resolving, lanes for threads, forked children. An error or a null handle each time, never
+ * SIGBUS, and nothing that was counted is lost. When there is room again the writer goes on by
+ * itself.
  */
 #include <pthread.h>
 #include <sys/statvfs.h>
@@ -92,7 +93,7 @@ static struct sm_options tiny(const char *writer)
 	return o;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 static void *count_100(void *arg)
 {
@@ -103,7 +104,8 @@ static void *count_100(void *arg)
 	return NULL;
 }
 
-/* All that a program does, in a tmpfs of so many pages. What counts must be there, to the last one. */
+/* All that a program does, in a tmpfs of so many pages. What counts must be there, to the last
+ * one. */
 static void live_in(unsigned pages)
 {
 	struct sm_options o = tiny("w");
@@ -123,8 +125,10 @@ static void live_in(unsigned pages)
 		FAIL("%u pages: sm_open: %d: %s", pages, first.error, first.message);
 	if (first.error)
 		CHECK_TEXT(first.message, test_path);
-	c = sm_counter(sm_declare(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" }, &diag),
-		       SM_NO_LABELS);
+	c = sm_counter(
+		sm_declare(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" },
+			&diag),
+		SM_NO_LABELS);
 	CHECK(!diag.error || diag.error == -ENOSPC);
 	sm_counter_add(c, 1);
 	f = sm_declare(m, &(struct sm_family_options){
@@ -189,7 +193,7 @@ static void program__in_a_tmpfs_of_any_size__counts_or_says_why(void)
 	CHECK_U64(opened, 139);
 }
 
-/* ---- resolving ------------------------------------------------------------------------------------- */
+/* ---- resolving ----------------------------------------------------------------------------- */
 
 static void resolve__with_so_many_free_pages(unsigned leave)
 {
@@ -264,7 +268,7 @@ static void resolve__on_the_edge__binds_later(void)
 	}
 }
 
-/* ---- threads ---------------------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------------------------- */
 
 struct work {
 	struct sm_counter *counter;
@@ -304,8 +308,9 @@ static void threads__without_memory_for_lanes__share_one(void)
 	m = sm_open(&o, &diag);
 	CHECK(!diag.error);
 	for (i = 0; i < 4; i++) {
-		w[i] = (struct work){ open_counter(m, "c_total"), open_histogram(m, "h"), 0, &stop };
-		sm_counter_add(w[i].counter, 1);	/* this thread takes the one lane that is ready */
+		w[i] = (struct work){ open_counter(m, "c_total"), open_histogram(m, "h"), 0,
+			&stop };
+		sm_counter_add(w[i].counter, 1); /* this thread takes the one lane that is ready */
 	}
 	fill_to(0);
 	for (i = 0; i < 4; i++)
@@ -332,7 +337,8 @@ static void threads__without_memory_for_lanes__share_one(void)
 	check_sane(test_path);
 }
 
-/* A child that finds no memory for a slot: what it cannot count is counted as lost, the rest is there. */
+/* A child that finds no memory for a slot: what it cannot count is counted as lost, the rest
+ * is there. */
 static void child__on_a_full_tmpfs__loses_nothing_in_silence(void)
 {
 	struct sm_options o = tiny("w");
@@ -358,7 +364,8 @@ static void child__on_a_full_tmpfs__loses_nothing_in_silence(void)
 		}
 		wait_ok(pid);
 		have += 10;
-		CHECK_U64(count_of(test_path, "c_total") + refusals(test_path, "lost_update"), have);
+		CHECK_U64(
+			count_of(test_path, "c_total") + refusals(test_path, "lost_update"), have);
 		empty_ballast();
 	}
 	sm_counter_add(c, 1);
@@ -366,7 +373,8 @@ static void child__on_a_full_tmpfs__loses_nothing_in_silence(void)
 	check_sane(test_path);
 }
 
-/* Folding dead writers needs memory, too: a claim that cannot have it is refused, nothing is lost. */
+/* Folding dead writers needs memory, too: a claim that cannot have it is refused, nothing is
+ * lost. */
 static void claim__that_must_fold_on_a_full_tmpfs__loses_nothing(void)
 {
 	struct sm_options o = tiny("w");

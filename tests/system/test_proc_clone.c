@@ -2,10 +2,10 @@
 /*
  * test_proc_clone.c - threads made by hand with clone(), not by the C library.
  *
- * With thread-local storage of its own such a thread is as good as any: exact. One that shares its maker's
- * (no CLONE_SETTLS) writes to its maker's lane: as shardmeter.h says, it must not update. What it does all the
- * same harms nobody: while its maker waits every update counts, and when both update at once some
- * of these may be lost, but nothing else changes.
+ * With thread-local storage of its own such a thread is as good as any: exact. One that shares
+ * its maker's (no CLONE_SETTLS) writes to its maker's lane: as shardmeter.h says, it must not
+ * update. What it does all the same harms nobody: while its maker waits every update counts, and
+ * when both update at once some of these may be lost, but nothing else changes.
  */
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -22,8 +22,9 @@ int main(void)
 
 #else
 
-#define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | \
-		      CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+#define THREAD_FLAGS                                                                        \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | \
+		CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 #define STACK (256 * 1024)
 #define ADDS 200000
 
@@ -51,10 +52,11 @@ static int thread_main(void *arg)
 static void start(struct thread *t, unsigned adds, void *tls)
 {
 	t->adds = adds;
-	t->stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	t->stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	CHECK(t->stack != MAP_FAILED);
-	CHECK(clone(thread_main, t->stack + STACK, THREAD_FLAGS | (tls ? CLONE_SETTLS : 0), t, &t->tid, tls,
-		    &t->tid) > 0);
+	CHECK(clone(thread_main, t->stack + STACK, THREAD_FLAGS | (tls ? CLONE_SETTLS : 0), t,
+		      &t->tid, tls, &t->tid) > 0);
 }
 
 static void join(struct thread *t)
@@ -67,8 +69,9 @@ static void join(struct thread *t)
 }
 
 /*
- * A copy of this thread's static thread-local storage: what lies below and above the thread pointer in
- * its mapping. Made before this thread's first update, so that the copy is a fresh one.
+ * A copy of this thread's static thread-local storage: what lies below and above the thread
+ * pointer in its mapping. Made before this thread's first update, so that the copy is a fresh
+ * one.
  */
 static void *copy_tls(void)
 {
@@ -78,7 +81,8 @@ static void *copy_tls(void)
 
 	CHECK(maps);
 	while (fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%lx", &lo, &hi) == 2 && (unsigned long)self >= lo && (unsigned long)self < hi)
+		if (sscanf(line, "%lx-%lx", &lo, &hi) == 2 && (unsigned long)self >= lo &&
+			(unsigned long)self < hi)
 			break;
 	fclose(maps);
 	CHECK((unsigned long)self >= lo && (unsigned long)self < hi);
@@ -89,7 +93,8 @@ static void *copy_tls(void)
 	/* The same place within a cache line, for what is aligned in it. */
 	copy += 8192;
 	memcpy(copy - (self - from), from, (size_t)(to - from));
-	((void **)(void *)copy)[0] = copy;	/* the thread control block begins with its own address, */
+	((void **)(void *)copy)[0] =
+		copy; /* the thread control block begins with its own address, */
 	((void **)(void *)copy)[2] = copy;	/* and has it again as `self` */
 	return copy;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_proc_close_range.c - a program that closes every descriptor it did not open itself: the library
- * keeps none, so nothing changes.
+ * test_proc_close_range.c - a program that closes every descriptor it did not open itself: the
+ * library keeps none, so nothing changes.
  */
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -50,7 +50,7 @@ static void everything__after_close_range__still_works(void)
 
 	sm_counter_add(c, 1);
 	close_all();
-	CHECK_U64(live_writers(test_path), 1);		/* the life lock is not tied to a descriptor */
+	CHECK_U64(live_writers(test_path), 1); /* the life lock is not tied to a descriptor */
 	sm_counter_add(c, 1);
 	sm_counter_add(sm_counter(f, SM_LABELS("b")), 1);
 	sm_counter_add(open_counter(m, "new_total"), 1);

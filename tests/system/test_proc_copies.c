@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // LINK: static
 /*
- * test_proc_copies.c - the library twice in one process: linked in, and loaded as a shared object; loaded and
- * unloaded again and again. Each copy is a writer of its own, and neither leaks.
+ * test_proc_copies.c - the library twice in one process: linked in, and loaded as a shared
+ * object; loaded and unloaded again and again. Each copy is a writer of its own, and neither
+ * leaks.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -14,7 +15,8 @@ struct copy {
 	void *so;
 	struct sm *(*open)(const struct sm_options *, struct sm_diag *);
 	void (*close)(struct sm *);
-	struct sm_family *(*declare)(struct sm *, const struct sm_family_options *, struct sm_diag *);
+	struct sm_family *(*declare)(
+		struct sm *, const struct sm_family_options *, struct sm_diag *);
 	struct sm_counter *(*counter)(struct sm_family *, const struct sm_str *, size_t);
 	void (*add)(struct sm_counter *, uint64_t);
 	int (*heartbeat)(struct sm *);
@@ -73,8 +75,10 @@ static struct sm *open_in(const struct copy *c, const char *name)
 
 static struct sm_counter *counter_in(const struct copy *c, struct sm *m)
 {
-	return c->counter(c->declare(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" }, NULL),
-			  SM_NO_LABELS);
+	return c->counter(
+		c->declare(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" },
+			NULL),
+		SM_NO_LABELS);
 }
 
 #define ADDS 20000

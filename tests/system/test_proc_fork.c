@@ -163,7 +163,7 @@ static void child__that_outlives_its_parent__adopts_its_slot(void)
 	gate_say(gate.to_child);
 }
 
-/* ---- children that never count ------------------------------------------------------------------ */
+/* ---- children that never count ------------------------------------------------------------- */
 
 static char *const true_argv[] = { (char *)(uintptr_t)"true", NULL };
 
@@ -184,7 +184,7 @@ static void child__that_only_execs__burns_no_slot(void)
 			_exit(127);
 		}
 		wait_ok(pid);
-		pid = vfork();	/* NOLINT(clang-analyzer-security.insecureAPI.vfork): what programs do */
+		pid = vfork(); /* as programs do it */
 		if (pid == 0) {
 			execv("/bin/true", true_argv);
 			_exit(127);
@@ -192,7 +192,7 @@ static void child__that_only_execs__burns_no_slot(void)
 		wait_ok(pid);
 		CHECK(posix_spawn(&pid, "/bin/true", NULL, NULL, true_argv, environ) == 0);
 		wait_ok(pid);
-		CHECK(system("true") == 0);	/* NOLINT(cert-env33-c,bugprone-command-processor) */
+		CHECK(system("true") == 0);
 		sm_counter_add(c, 1);
 	}
 	/* A child that lives and does nothing with metrics does not take one, either. */
@@ -212,7 +212,8 @@ static void child__that_only_execs__burns_no_slot(void)
 static void exec__by_a_writer__frees_its_life_lock(void)
 {
 	struct sm *m;
-	char *argv[] = { (char *)(uintptr_t)"test_proc_fork", (char *)(uintptr_t)"after-exec", test_path, NULL };
+	char *argv[] = { (char *)(uintptr_t) "test_proc_fork", (char *)(uintptr_t) "after-exec",
+		test_path, NULL };
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -253,8 +254,9 @@ static void child__that_closes__leaves_its_own_memory_alone(void)
 
 	CHECK(maps);
 	while (fgets(line, sizeof(line), maps))
-		if (strstr(line, test_path) && sscanf(line, "%lx-%lx %4s", &from, &to, flags) == 3 &&
-		    strcmp(flags, "r--s") == 0 && to - from == 4096)
+		if (strstr(line, test_path) &&
+			sscanf(line, "%lx-%lx %4s", &from, &to, flags) == 3 &&
+			strcmp(flags, "r--s") == 0 && to - from == 4096)
 			life = from;
 	fclose(maps);
 	CHECK(life);
@@ -262,7 +264,7 @@ static void child__that_closes__leaves_its_own_memory_alone(void)
 	pid = fork();
 	if (pid == 0) {
 		volatile char *mine = mmap((void *)life, 4096, PROT_READ | PROT_WRITE,
-					   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 		CHECK((unsigned long)mine == life);
 		mine[0] = 42;
@@ -276,7 +278,7 @@ static void child__that_closes__leaves_its_own_memory_alone(void)
 	CHECK_U64(count_of(test_path, "c_total"), 1);
 }
 
-/* ---- a threaded parent ---------------------------------------------------------------------------- */
+/* ---- a threaded parent --------------------------------------------------------------------- */
 
 #define COUNTERS 3
 #define CHILDREN 60
@@ -338,7 +340,8 @@ static void child_of_threads(enum how how, unsigned number)
 
 static void fork__in_a_threaded_process__is_exact(void)
 {
-	uint64_t counted[COUNTERS] = { 0 }, resolved = 0, want = CHILDREN * CHILD_ADDS, labelled = 0;
+	uint64_t counted[COUNTERS] = { 0 }, resolved = 0, want = CHILDREN * CHILD_ADDS,
+		 labelled = 0;
 	pthread_t threads[COUNTERS + 1];
 	pid_t pid[2] = { 0, 0 };
 	unsigned i;

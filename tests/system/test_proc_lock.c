@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_proc_lock.c - a process holds the catalog lock and is stopped: nobody hangs. Others wait a bounded
- * time, get null handles, count on with those they have, and bind the rest by themselves later.
+ * test_proc_lock.c - a process holds the catalog lock and is stopped: nobody hangs. Others wait a
+ * bounded time, get null handles, count on with those they have, and bind the rest by themselves
+ * later.
  */
 #include <pthread.h>
 
@@ -15,7 +16,9 @@ static pid_t holder;
 /* A process that takes the lock, as any writer does, and stands still. */
 static void hold_lock(void)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = SM_LOCK_CATALOG, .l_len = 1 };
+	struct flock fl = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = SM_LOCK_CATALOG, .l_len = 1
+	};
 	int fd;
 
 	holder = fork();
@@ -114,7 +117,8 @@ static void resolve__while_the_lock_is_held__binds_later(void)
 	}
 	printf("30 resolves took %llu ms\n", (unsigned long long)elapsed_ms(start));
 	CHECK(elapsed_ms(start) < 15 * WAIT_MS);	/* the wait is not paid each time */
-	late = sm_declare(m, &(struct sm_family_options){ .kind = SM_GAUGE, .name = "late" }, &diag);
+	late = sm_declare(
+		m, &(struct sm_family_options){ .kind = SM_GAUGE, .name = "late" }, &diag);
 	CHECK(diag.error == -ETIMEDOUT);
 	of_late = (struct sm_counter *)(void *)sm_gauge(late, SM_NO_LABELS);
 	CHECK_U64(count_of(test_path, "c_total"), 31);
@@ -144,7 +148,8 @@ static void resolve__after_the_lock_is_free__binds(void)
 	c = sm_counter(f, SM_LABELS("a"));
 	sm_counter_add(c, 1000);
 	release_lock();
-	WAIT_FOR((sm_counter_add(sm_counter(f, SM_LABELS("a")), 1), count_of(test_path, "c_total") > 0));
+	WAIT_FOR((sm_counter_add(sm_counter(f, SM_LABELS("a")), 1),
+		count_of(test_path, "c_total") > 0));
 	CHECK(sm_counter(f, SM_LABELS("a")) == c);
 }
 

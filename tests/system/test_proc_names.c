@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_proc_names.c - one name: two live writers, one that is stopped while a second starts, successors.
+ * test_proc_names.c - one name: two live writers, one that is stopped while a second starts,
+ * successors.
  */
 #include "proc.h"
 

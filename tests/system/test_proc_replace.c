@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_proc_replace.c - the segment file goes away under its writers: removed (logind's RemoveIPC), replaced,
- * truncated, impossible to make anew. What was counted in the old file and in the new one adds up.
+ * test_proc_replace.c - the segment file goes away under its writers: removed (logind's
+ * RemoveIPC), replaced, truncated, impossible to make anew. What was counted in the old file and
+ * in the new one adds up.
  */
 #include <pthread.h>
 
@@ -54,7 +55,8 @@ static void file__removed_again_and_again__loses_no_count(void)
 		CHECK(sm_heartbeat(m) == 0);
 		CHECK(sm_reader_current(reader[i]) == 2);
 		CHECK(access(test_path, R_OK | W_OK) == 0);
-		CHECK(sm_reader_live_writers(reader[i]) == 1);	/* readers keep the old file while it lives */
+		CHECK(sm_reader_live_writers(reader[i]) ==
+			1); /* readers keep the old file while it lives */
 	}
 	__atomic_store_n(&busy_stop, 1, __ATOMIC_RELAXED);
 	for (i = 0; i < 3; i++) {
@@ -264,7 +266,7 @@ static void child__forked_before_the_removal__leaves_the_parents_gauges(void)
 	CHECK_U64(live_writers(test_path), 1);
 }
 
-/* ---- truncation ------------------------------------------------------------------------------------ */
+/* ---- truncation ---------------------------------------------------------------------------- */
 
 static void file__truncated_under_a_reader__is_one_clear_error(void)
 {
@@ -289,7 +291,7 @@ static void file__truncated_under_a_reader__is_one_clear_error(void)
 		CHECK(truncate(test_path, size) == 0);
 		if (r) {
 			rc = sm_snapshot_take(r, 0, &s, &diag);
-			CHECK(rc == 0 || rc == -EBADMSG);	/* the last page need not be looked at */
+			CHECK(rc == 0 || rc == -EBADMSG); /* the last page need not be looked at */
 			sm_reader_close(r);
 		}
 		rc = sm_reader_open(test_path, &fresh, &diag);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_proc_signal.c - updates in signal handlers: the first of a thread, and very many. On x86-64 the
- * plain functions are exact there; the sm_*_signal() ones are everywhere.
+ * test_proc_signal.c - updates in signal handlers: the first of a thread, and very many. On
+ * x86-64 the plain functions are exact there; the sm_*_signal() ones are everywhere.
  */
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -27,10 +27,15 @@ static void declare_all(void)
 	m = open_writer("w");
 	plain = open_counter(m, "plain_total");
 	atomic_only = open_counter(m, "atomic_total");
-	fixed = sm_counter(declare_family(m, &(struct sm_family_options){
-		.kind = SM_COUNTER, .name = "fixed_total", .number = SM_NUMBER_FIXED, .decimals = 3 }), SM_NO_LABELS);
-	as_double = sm_counter(declare_family(m, &(struct sm_family_options){
-		.kind = SM_COUNTER, .name = "double_total", .number = SM_NUMBER_DOUBLE }), SM_NO_LABELS);
+	fixed = sm_counter(declare_family(m, &(struct sm_family_options){ .kind = SM_COUNTER,
+						     .name = "fixed_total",
+						     .number = SM_NUMBER_FIXED,
+						     .decimals = 3 }),
+		SM_NO_LABELS);
+	as_double = sm_counter(declare_family(m, &(struct sm_family_options){ .kind = SM_COUNTER,
+							 .name = "double_total",
+							 .number = SM_NUMBER_DOUBLE }),
+		SM_NO_LABELS);
 	histogram = open_histogram(m, "h");
 	updown = sm_updown(declare_family(m, &(struct sm_family_options){
 		.kind = SM_UPDOWN, .name = "u" }), SM_NO_LABELS);
@@ -85,7 +90,7 @@ static void catch(int sig)
 	CHECK(sigaction(sig, &action, NULL) == 0);
 }
 
-/* ---- the first update of a thread ---------------------------------------------------------------- */
+/* ---- the first update of a thread ---------------------------------------------------------- */
 
 static uint32_t ready;
 
@@ -127,7 +132,7 @@ static void first_update__of_a_thread_in_a_handler__counts(void)
 	check_totals(2 * FIRSTS, false);
 }
 
-/* ---- many ---------------------------------------------------------------------------------------- */
+/* ---- many ---------------------------------------------------------------------------------- */
 
 static timer_t start_timer(int sig, long every_ns)
 {
@@ -161,7 +166,8 @@ static void handlers__at_a_high_rate__lose_nothing(void)
 	       (unsigned long long)handled);
 }
 
-/* Threads that begin and end while signals fall into their first updates; more than there are lanes. */
+/* Threads that begin and end while signals fall into their first updates; more than there are
+ * lanes. */
 static void *short_life(void *arg)
 {
 	unsigned i;
@@ -223,7 +229,8 @@ static void handlers__that_interrupt_a_resolve__never_wait(void)
 static void handlers__in_a_forked_child__lose_nothing(void)
 {
 	unsigned i, k;
-	uint64_t *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t *shared =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	timer_t timer;
 	pid_t pid;
 

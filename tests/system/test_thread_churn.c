@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TIMEOUT: 300 */
 /*
- * test_thread_churn.c - threads come and go: 10,000 short ones, more at once than there are lanes, ended
- * in every way. Totals are exact and lanes are used again. Runs under TSAN, too.
+ * test_thread_churn.c - threads come and go: 10,000 short ones, more at once than there are
+ * lanes, ended in every way. Totals are exact and lanes are used again. Runs under TSAN, too.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -70,8 +70,8 @@ static void threads__one_after_the_other__use_one_lane(void)
 	}
 	CHECK_U64(count_of(test_path, "c_total"), (uint64_t)CHURN * ADDS);
 	CHECK_U64(count_of(test_path, "h"), (uint64_t)CHURN * ADDS);
-	/* The shared lane and one. A thread that is joined may not quite be gone for the kernel, so a few
-	 * had to share. */
+	/* The shared lane and one. A thread that is joined may not quite be gone for the
+	 * kernel, so a few had to share. */
 	CHECK_U64(lanes_in_use(), 2);
 	CHECK(shared_updates() < (uint64_t)CHURN * ADDS / 10);
 	check_sane(test_path);
@@ -126,7 +126,8 @@ static void threads__ended_in_other_ways__give_their_lanes_back(void)
 	declare_all();
 	CHECK(sem_init(&done, 0, 0) == 0);
 	for (i = 0; i < 300; i++) {
-		CHECK(pthread_create(&thread, NULL, i % 2 ? update_and_exit : update_until_cancelled, NULL) == 0);
+		CHECK(pthread_create(&thread, NULL,
+			      i % 2 ? update_and_exit : update_until_cancelled, NULL) == 0);
 		while (sem_wait(&done) != 0)
 			;
 		if (i % 2) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TIMEOUT: 300 */
 /*
- * test_thread_resolve.c - threads that count, declare, resolve, remove, beat and lose their file at the same
- * time. Runs under TSAN, too.
+ * test_thread_resolve.c - threads that count, declare, resolve, remove, beat and lose their file
+ * at the same time. Runs under TSAN, too.
  */
 #include <pthread.h>
 
@@ -58,7 +58,8 @@ static void threads__that_resolve_the_same_series__are_exact(void)
 	m = open_writer("w");
 	CHECK(pthread_create(&beater, NULL, beat, NULL) == 0);
 	for (i = 0; i < THREADS; i++)
-		CHECK(pthread_create(&thread[i], NULL, resolve_and_count, (void *)(uintptr_t)i) == 0);
+		CHECK(pthread_create(&thread[i], NULL, resolve_and_count, (void *)(uintptr_t)i) ==
+			0);
 	for (i = 0; i < THREADS; i++)
 		CHECK(pthread_join(thread[i], NULL) == 0);
 	CHECK(pthread_join(beater, NULL) == 0);
@@ -120,7 +121,8 @@ static void threads__that_open_and_close__are_exact(void)
 	unsigned i;
 
 	for (i = 0; i < THREADS; i++)
-		CHECK(pthread_create(&thread[i], NULL, open_count_close, (void *)(uintptr_t)i) == 0);
+		CHECK(pthread_create(&thread[i], NULL, open_count_close, (void *)(uintptr_t)i) ==
+			0);
 	for (i = 0; i < THREADS; i++)
 		CHECK(pthread_join(thread[i], NULL) == 0);
 	CHECK_U64(count_of(test_path, "c_total"), THREADS * 20 * 5);

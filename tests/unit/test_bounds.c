@@ -21,7 +21,8 @@ static void grid__is_exact_powers_and_ascends(void **state)
 	for (k = -400; k <= 400; k++) {
 		v = sm_grid_bound(k);
 		exact = powl(2, (long double)k / 8);
-		/* The nearest double: no neighbour is nearer. (Where long double is no longer, as near as it gets.) */
+		/* The nearest double: no neighbour is nearer. (Where long double is no longer,
+		 * as near as it gets.) */
 		assert_true(fabsl(v - exact) <= fabsl(nextafter(v, 0) - exact) * 1.0000001L);
 		assert_true(fabsl(v - exact) <= fabsl(nextafter(v, INFINITY) - exact) * 1.0000001L);
 		assert_true(sm_grid_bound(k + 1) > v);
@@ -29,7 +30,8 @@ static void grid__is_exact_powers_and_ascends(void **state)
 	}
 	assert_true(sm_grid_bound(0) == 1 && sm_grid_bound(8) == 2 && sm_grid_bound(-8) == .5);
 	/* As Prometheus prints those of schema 3. */
-	assert_true(sm_grid_bound(1) == 1.0905077326652577 && sm_grid_bound(7) == 1.8340080864093424);
+	assert_true(
+		sm_grid_bound(1) == 1.0905077326652577 && sm_grid_bound(7) == 1.8340080864093424);
 }
 
 static void union__of_bounds_and_grid__is_ascending_without_twins(void **state)
@@ -91,8 +93,8 @@ static void union__that_is_too_long__is_an_error(void **state)
 /* ns <= sm_bound_ns(b) exactly if ns / 1e9, correctly rounded, <= b. */
 static void ns__of_a_bound__is_the_last_that_belongs(void **state)
 {
-	static const double seconds[] = { .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 1e-9, 3.3e-9, .3, 86400,
-					  1e6, 4e9 };
+	static const double seconds[] = { .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 1e-9,
+		3.3e-9, .3, 86400, 1e6, 4e9 };
 	unsigned i;
 	uint64_t ns;
 	int k;
@@ -109,7 +111,8 @@ static void ns__of_a_bound__is_the_last_that_belongs(void **state)
 	}
 	assert_true(sm_bound_ns(.0025) == 2500000 && sm_bound_ns(10) == UINT64_C(10000000000));
 	assert_true(sm_bound_ns(0) == 0 && sm_bound_ns(-1) == 0 && sm_bound_ns(NAN) == 0);
-	assert_true(sm_bound_ns(1e300) == UINT64_C(1) << 62 && sm_bound_ns(INFINITY) == UINT64_C(1) << 62);
+	assert_true(sm_bound_ns(1e300) == UINT64_C(1) << 62 &&
+		    sm_bound_ns(INFINITY) == UINT64_C(1) << 62);
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_catalog.c - families and series in the segment: made, found, held, removed, used again, recovered.
+ * test_catalog.c - families and series in the segment: made, found, held, removed, used again,
+ * recovered.
  */
 #include <errno.h>
 
@@ -35,7 +36,8 @@ static int tear_down(void **state)
 
 #define catalog_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-static int declare_def(const struct sm_family_options *o, uint32_t slot, uint32_t *ret, struct sm_diag *diag)
+static int declare_def(
+	const struct sm_family_options *o, uint32_t slot, uint32_t *ret, struct sm_diag *diag)
 {
 	struct family_def def;
 	unsigned reason = SM_REFUSED_COUNT;
@@ -50,8 +52,9 @@ static uint32_t family_of(const char *name, enum sm_kind kind)
 	struct sm_diag diag;
 	uint32_t record;
 
-	if (declare_def(&(struct sm_family_options){ .kind = kind, .name = name, .labels = { "l" } }, segment.m->slot,
-			&record, &diag) != 0)
+	if (declare_def(
+		    &(struct sm_family_options){ .kind = kind, .name = name, .labels = { "l" } },
+		    segment.m->slot, &record, &diag) != 0)
 		fail_msg("%s", diag.message);
 	return record;
 }
@@ -76,11 +79,13 @@ static uint32_t insert(uint32_t family, const char *value)
 	unsigned reason;
 	uint32_t record;
 
-	assert_int_equal(series_insert(r(), fd, family, hash_of(family, value), &v, 1, false, &record, &reason), 0);
+	assert_int_equal(series_insert(r(), fd, family, hash_of(family, value), &v, 1, false,
+				 &record, &reason),
+		0);
 	return record;
 }
 
-/* ---- families ----------------------------------------------------------------------------------- */
+/* ---- families ------------------------------------------------------------------------------ */
 
 static void family__declared_twice__is_one(void **state)
 {
@@ -108,9 +113,15 @@ static void family__record__holds_all_texts(void **state)
 	const struct sm_family_rec *f;
 	const char *text;
 
-	assert_int_equal(declare_def(&(struct sm_family_options){
-		.kind = SM_STATESET, .name = "s", .help = "Help.", .unit = "u", .labels = { "a", "b" },
-		.states = states, .nstates = 2 }, 1, &record, &diag), 0);
+	assert_int_equal(declare_def(&(struct sm_family_options){ .kind = SM_STATESET,
+					     .name = "s",
+					     .help = "Help.",
+					     .unit = "u",
+					     .labels = { "a", "b" },
+					     .states = states,
+					     .nstates = 2 },
+				 1, &record, &diag),
+		0);
 	f = region_family(r(), record);
 	text = region_string(r(), f->strings, f->text_len);
 	assert_int_equal(f->text_len, 2 + 6 + 2 + 2 + 2 + 3 + 5);
@@ -131,14 +142,20 @@ static void family__that_nobody_holds__is_replaced(void **state)
 	uint32_t series = insert(old, "v");
 
 	/* This writer lives and holds it. */
-	assert_int_equal(declare_def(&(struct sm_family_options){ .kind = SM_UPDOWN, .name = "x", .labels = { "l" } },
-				     segment.m->slot, &record, &diag), -EEXIST);
+	assert_int_equal(declare_def(
+				 &(struct sm_family_options){
+					 .kind = SM_UPDOWN, .name = "x", .labels = { "l" } },
+				 segment.m->slot, &record, &diag),
+		-EEXIST);
 	assert_non_null(strstr(diag.message, "gauge{l}"));
 	assert_non_null(strstr(diag.message, "updown{l}"));
 	assert_non_null(strstr(diag.message, "\"unit\""));
 	hold_clear(r(), segment.m->slot, family_bit(old));
-	assert_int_equal(declare_def(&(struct sm_family_options){ .kind = SM_UPDOWN, .name = "x", .labels = { "l" } },
-				     segment.m->slot, &record, &diag), 0);
+	assert_int_equal(declare_def(
+				 &(struct sm_family_options){
+					 .kind = SM_UPDOWN, .name = "x", .labels = { "l" } },
+				 segment.m->slot, &record, &diag),
+		0);
 	assert_non_null(strstr(diag.message, "anew"));
 	assert_int_not_equal(record, old);
 	assert_int_equal(region_family(r(), old)->state, SM_REC_TOMB);
@@ -152,8 +169,9 @@ static void family__record__is_used_again_when_it_cooled_off(void **state)
 	uint32_t old = family_of("x", SM_GAUGE), next, third;
 
 	hold_clear(r(), segment.m->slot, family_bit(old));
-	assert_int_equal(declare_def(&(struct sm_family_options){ .kind = SM_UPDOWN, .name = "x" }, segment.m->slot,
-				     &next, &diag), 0);
+	assert_int_equal(declare_def(&(struct sm_family_options){ .kind = SM_UPDOWN, .name = "x" },
+				 segment.m->slot, &next, &diag),
+		0);
 	third = family_of("y", SM_GAUGE);
 	assert_int_not_equal(third, old);		/* still hot */
 	catalog_cool_off_ns = 0;
@@ -161,7 +179,7 @@ static void family__record__is_used_again_when_it_cooled_off(void **state)
 	assert_int_equal(region_family(r(), old)->incarnation, 2);
 }
 
-/* ---- series --------------------------------------------------------------------------------------- */
+/* ---- series -------------------------------------------------------------------------------- */
 
 static void series__inserted__is_found_by_its_values_only(void **state)
 {
@@ -185,18 +203,22 @@ static void series__inserted__is_found_by_its_values_only(void **state)
 /* Cells by type: a counter takes one for each way to count, when somebody counts so. */
 static void series__cells__are_as_its_type_needs(void **state)
 {
-	uint32_t c = insert(family_of("c_total", SM_COUNTER), "x"), g = insert(family_of("g", SM_GAUGE), "x");
-	uint32_t u = insert(family_of("u", SM_UPDOWN), "x"), h = insert(family_of("h", SM_HISTOGRAM), "x"), cell[3];
+	uint32_t c = insert(family_of("c_total", SM_COUNTER), "x"),
+		 g = insert(family_of("g", SM_GAUGE), "x");
+	uint32_t u = insert(family_of("u", SM_UPDOWN), "x"),
+		 h = insert(family_of("h", SM_HISTOGRAM), "x"), cell[3];
 	const struct sm_header *geo = &r()->geo;
 	const struct sm_series_rec *s = region_series(r(), c);
 	unsigned reason, i;
 
 	assert_true(!s->cell[0] && !s->cell[1] && !s->cell[2] && !s->ncells);
 	for (i = 0; i < 3; i++)
-		assert_int_equal(series_number_cell(r(), fd, c, (enum sm_number)i, &cell[i], &reason), 0);
+		assert_int_equal(
+			series_number_cell(r(), fd, c, (enum sm_number)i, &cell[i], &reason), 0);
 	assert_true(cell[0] == s->cell[SM_CELL_U64] && cell[1] == s->cell[SM_CELL_FIXED] &&
 		    cell[2] == s->cell[SM_CELL_DOUBLE]);
-	assert_true(cell[0] != cell[1] && cell[1] != cell[2] && sm_cells_in_zone(geo, SM_ZONE_ADD, cell[2], 1));
+	assert_true(cell[0] != cell[1] && cell[1] != cell[2] &&
+		    sm_cells_in_zone(geo, SM_ZONE_ADD, cell[2], 1));
 	assert_int_equal(series_number_cell(r(), fd, c, SM_NUMBER_FIXED, &cell[0], &reason), 0);
 	assert_int_equal(cell[0], cell[1]);
 	s = region_series(r(), g);
@@ -207,7 +229,8 @@ static void series__cells__are_as_its_type_needs(void **state)
 	assert_int_equal(s->ncells, 13);		/* 11 bounds, +Inf, sum */
 	assert_true(sm_cells_in_zone(geo, SM_ZONE_ADD, s->cell[0], 13));
 	/* Memory for where dead writers' counts will come to rest. */
-	assert_true(region_page_reserved(r(), 0, s->cell[0] / 512) && region_page_reserved(r(), 1, s->cell[0] / 512));
+	assert_true(region_page_reserved(r(), 0, s->cell[0] / 512) &&
+		    region_page_reserved(r(), 1, s->cell[0] / 512));
 }
 
 static void series__many_and_removed__are_found_exactly(void **state)
@@ -283,11 +306,12 @@ static void sweep__frees_once_what_cooled_off(void **state)
 	assert_int_equal(find(f, "y"), y);
 }
 
-/* ---- recovery -------------------------------------------------------------------------------------- */
+/* ---- recovery ------------------------------------------------------------------------------ */
 
 static void recovery__of_anything__keeps_what_was_published(void **state)
 {
-	uint32_t f = family_of("a_total", SM_COUNTER), g = family_of("h", SM_HISTOGRAM), x = insert(f, "x"), cell;
+	uint32_t f = family_of("a_total", SM_COUNTER), g = family_of("h", SM_HISTOGRAM),
+		 x = insert(f, "x"), cell;
 	uint32_t y = insert(g, "y"), dead = insert(f, "dead"), strings, cells, i;
 	struct sm_header before;
 	unsigned reason;

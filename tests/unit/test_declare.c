@@ -50,7 +50,8 @@ static void options__of_zeros__get_the_documented_defaults(void **state)
 	assert_string_equal(d.unit, "");
 	assert_int_equal(d.flags, 0);
 	assert_int_equal(d.normalise, 0);
-	d = GOOD(.kind = SM_COUNTER, .name = "c_total", .unit = SM_SECONDS, .number = SM_NUMBER_FIXED);
+	d = GOOD(.kind = SM_COUNTER, .name = "c_total", .unit = SM_SECONDS,
+		.number = SM_NUMBER_FIXED);
 	assert_int_equal(d.decimals, 9);
 	d = GOOD(.kind = SM_GAUGE, .name = "g");
 	assert_int_equal(d.mode, SM_MODE_SUM);
@@ -98,7 +99,8 @@ static void histogram__by_unit__has_its_bounds_and_grid(void **state)
 static void slo__becomes_a_bound(void **state)
 {
 	static const double bounds[] = { 1, 2, 4 };
-	struct family_def d = GOOD(.kind = SM_HISTOGRAM, .name = "h", .bounds = bounds, .nbounds = 3, .slo = 3);
+	struct family_def d =
+		GOOD(.kind = SM_HISTOGRAM, .name = "h", .bounds = bounds, .nbounds = 3, .slo = 3);
 
 	assert_int_equal(d.nbounds, 4);
 	assert_true(d.bounds[0] == 1 && d.bounds[1] == 2 && d.bounds[2] == 3 && d.bounds[3] == 4);
@@ -115,7 +117,8 @@ static void slo__becomes_a_bound(void **state)
 
 static void bounds__are_checked(void **state)
 {
-	static const double descending[] = { 1, 2, 2 }, infinite[] = { 1, INFINITY }, nan_in[] = { 1, NAN };
+	static const double descending[] = { 1, 2, 2 }, infinite[] = { 1, INFINITY },
+			    nan_in[] = { 1, NAN };
 	static const double negative[] = { -1, 0, 1 }, zero[] = { -0.0, 1 };
 	double many[SM_MAX_BOUNDS + 1];
 	struct family_def d;
@@ -125,17 +128,21 @@ static void bounds__are_checked(void **state)
 	BAD("finite", .kind = SM_HISTOGRAM, .name = "h", .bounds = infinite, .nbounds = 2);
 	BAD("finite", .kind = SM_HISTOGRAM, .name = "h", .bounds = nan_in, .nbounds = 2);
 	BAD("is_signed", .kind = SM_HISTOGRAM, .name = "h", .bounds = negative, .nbounds = 3);
-	d = GOOD(.kind = SM_HISTOGRAM, .name = "h", .bounds = negative, .nbounds = 3, .is_signed = 1);
+	d = GOOD(.kind = SM_HISTOGRAM, .name = "h", .bounds = negative, .nbounds = 3,
+		.is_signed = 1);
 	assert_int_equal(d.nbuckets, 4);
 	BAD("grid", .kind = SM_HISTOGRAM, .name = "h", .is_signed = 1, .grid = SM_GRID_ON);
 	d = GOOD(.kind = SM_HISTOGRAM, .name = "h", .bounds = zero, .nbounds = 2);
 	assert_false(signbit(d.bounds[0]));
 	for (i = 0; i <= SM_MAX_BOUNDS; i++)
 		many[i] = i + .1;
-	d = GOOD(.kind = SM_HISTOGRAM, .name = "h", .bounds = many, .nbounds = SM_MAX_BOUNDS, .grid = SM_GRID_ON);
+	d = GOOD(.kind = SM_HISTOGRAM, .name = "h", .bounds = many, .nbounds = SM_MAX_BOUNDS,
+		.grid = SM_GRID_ON);
 	assert_int_equal(d.nbuckets, SM_MAX_BOUNDS + 241 + 1);
-	BAD("at most 256", .kind = SM_HISTOGRAM, .name = "h", .bounds = many, .nbounds = SM_MAX_BOUNDS + 1);
-	BAD("at most 256", .kind = SM_HISTOGRAM, .name = "h", .bounds = many, .nbounds = SM_MAX_BOUNDS, .slo = .05);
+	BAD("at most 256", .kind = SM_HISTOGRAM, .name = "h", .bounds = many,
+		.nbounds = SM_MAX_BOUNDS + 1);
+	BAD("at most 256", .kind = SM_HISTOGRAM, .name = "h", .bounds = many,
+		.nbounds = SM_MAX_BOUNDS, .slo = .05);
 	/* None at all: one bucket, +Inf. */
 	d = GOOD(.kind = SM_HISTOGRAM, .name = "h", .bounds = many, .nbounds = 0);
 	assert_int_equal(d.nbuckets, 1);
@@ -214,10 +221,12 @@ static void labels__are_checked(void **state)
 
 static void normaliser__by_default_and_by_mask(void **state)
 {
-	struct family_def d = GOOD(.kind = SM_GAUGE, .name = "g", .labels = { "shard", "user", "x_id", "_id" });
+	struct family_def d =
+		GOOD(.kind = SM_GAUGE, .name = "g", .labels = { "shard", "user", "x_id", "_id" });
 
 	assert_int_equal(d.normalise, 0x6);
-	d = GOOD(.kind = SM_GAUGE, .name = "g", .labels = { "user" }, .normalise = SM_NORMALISE_NONE);
+	d = GOOD(.kind = SM_GAUGE, .name = "g", .labels = { "user" },
+		.normalise = SM_NORMALISE_NONE);
 	assert_int_equal(d.normalise, 0);
 	d = GOOD(.kind = SM_GAUGE, .name = "g", .labels = { "user", "path" }, .normalise = 2);
 	assert_int_equal(d.normalise, 2);
@@ -256,7 +265,8 @@ static void states__are_checked(void **state)
 		many[i] = text[i];
 	}
 	GOOD(.kind = SM_STATESET, .name = "s", .states = many, .nstates = SM_MAX_STATES);
-	BAD("1 to 64", .kind = SM_STATESET, .name = "s", .states = many, .nstates = SM_MAX_STATES + 1);
+	BAD("1 to 64", .kind = SM_STATESET, .name = "s", .states = many,
+		.nstates = SM_MAX_STATES + 1);
 }
 
 /* Programs compiled with an older header give a smaller struct; what it lacks is zero. */
@@ -295,25 +305,31 @@ static void definition__copied__is_equal_and_its_own(void **state)
 static void definitions__that_differ__are_not_equal(void **state)
 {
 	static const double bounds[] = { 1, 2 }, others[] = { 1, 3 };
-	struct family_def d = GOOD(.kind = SM_HISTOGRAM, .name = "h", .labels = { "a" }, .bounds = bounds, .nbounds = 2), e;
+	struct family_def d = GOOD(.kind = SM_HISTOGRAM, .name = "h", .labels = { "a" },
+				  .bounds = bounds, .nbounds = 2),
+			  e;
 
-	e = GOOD(.kind = SM_HISTOGRAM, .name = "h", .labels = { "a" }, .bounds = others, .nbounds = 2);
+	e = GOOD(.kind = SM_HISTOGRAM, .name = "h", .labels = { "a" }, .bounds = others,
+		.nbounds = 2);
 	assert_false(def_equal(&d, &e));
-	e = GOOD(.kind = SM_HISTOGRAM, .name = "h", .labels = { "b" }, .bounds = bounds, .nbounds = 2);
+	e = GOOD(.kind = SM_HISTOGRAM, .name = "h", .labels = { "b" }, .bounds = bounds,
+		.nbounds = 2);
 	assert_false(def_equal(&d, &e));
 	e = GOOD(.kind = SM_HISTOGRAM, .name = "h", .bounds = bounds, .nbounds = 2);
 	assert_false(def_equal(&d, &e));
-	e = GOOD(.kind = SM_HISTOGRAM, .name = "i", .labels = { "a" }, .bounds = bounds, .nbounds = 2);
+	e = GOOD(.kind = SM_HISTOGRAM, .name = "i", .labels = { "a" }, .bounds = bounds,
+		.nbounds = 2);
 	assert_false(def_equal(&d, &e));
-	e = GOOD(.kind = SM_HISTOGRAM, .name = "h", .labels = { "a" }, .bounds = bounds, .nbounds = 2, .exemplars = 1);
+	e = GOOD(.kind = SM_HISTOGRAM, .name = "h", .labels = { "a" }, .bounds = bounds,
+		.nbounds = 2, .exemplars = 1);
 	assert_false(def_equal(&d, &e));
 	/* Help and cap may differ: the first one's stay. */
-	e = GOOD(.kind = SM_HISTOGRAM, .name = "h", .help = "x", .labels = { "a" }, .bounds = bounds, .nbounds = 2,
-		 .cap = 5);
+	e = GOOD(.kind = SM_HISTOGRAM, .name = "h", .help = "x", .labels = { "a" },
+		.bounds = bounds, .nbounds = 2, .cap = 5);
 	assert_true(def_equal(&d, &e));
 	d = GOOD(.kind = SM_COUNTER, .name = "c_total");
 	e = GOOD(.kind = SM_COUNTER, .name = "c_total", .number = SM_NUMBER_DOUBLE);
-	assert_false(def_equal(&d, &e));		/* not for this process: handles count in another way */
+	assert_false(def_equal(&d, &e)); /* not for this process: handles count in another way */
 }
 
 int main(void)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // LDFLAGS: -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=aligned_alloc -Wl,--wrap=strdup
-/* test_family.c - declaring and resolving in the process: the table of handles, and every allocation failing once. */
+/* test_family.c - declaring and resolving in the process: the table of handles, and every
+ * allocation failing once. */
 #include <errno.h>
 
 #include "segment.h"
 
-/* ---- allocations that fail ---------------------------------------------------------------------- */
+/* ---- allocations that fail ----------------------------------------------------------------- */
 
 static unsigned fail_at, calls;
 
@@ -38,7 +39,7 @@ char *__wrap_strdup(const char *s)
 	return fails() ? NULL : __real_strdup(s);
 }
 
-/* ---- the table ------------------------------------------------------------------------------------ */
+/* ---- the table ----------------------------------------------------------------------------- */
 
 static struct sm_family *family(const char *name, const char *a, const char *b)
 {
@@ -56,7 +57,9 @@ static struct handle *handle(struct sm_family *f, const char *a, const char *b)
 static void family__declared_twice__is_the_same_pointer(void **state)
 {
 	struct sm_family *f = family("c_total", "a", "b");
-	struct sm_family_options o = { .kind = SM_COUNTER, .name = "c_total", .labels = { "a", "b" } };
+	struct sm_family_options o = {
+		.kind = SM_COUNTER, .name = "c_total", .labels = { "a", "b" }
+	};
 
 	assert_ptr_equal(family("c_total", "a", "b"), f);
 	assert_ptr_equal(declare(&o), f);		/* another cap is no other family */
@@ -76,7 +79,8 @@ static void series__resolved_twice__is_the_same_pointer(void **state)
 
 	assert_true(handle_bound(h) && h->pub.where);
 	assert_ptr_equal(handle(f, "play", "ok"), h);
-	assert_ptr_equal(family_resolve(f, SM_COUNTER, part, 2), h);	/* pointer and length, not text */
+	assert_ptr_equal(
+		family_resolve(f, SM_COUNTER, part, 2), h); /* pointer and length, not text */
 	assert_ptr_equal(family_find(f, part, 2), h);
 	assert_string_equal(h->values[0].ptr, "play");
 	assert_int_equal(h->values[1].len, 2);
@@ -143,7 +147,7 @@ static void handle__of_a_wrong_kind_or_count__is_the_null_one(void **state)
 	assert_int_equal(refused(SM_REFUSED_INVALID), before + 4);
 	assert_ptr_equal(family_resolve(&sm_null_family, SM_COUNTER, v, 2), &sm_null_handle);
 	assert_null(family_find(&sm_null_family, v, 2));
-	assert_int_equal(refused(SM_REFUSED_INVALID), before + 4);	/* a null family is no mistake */
+	assert_int_equal(refused(SM_REFUSED_INVALID), before + 4); /* a null family is no mistake */
 	assert_int_equal(sm_null_handle.pub.where, 0);
 }
 
@@ -196,7 +200,7 @@ static void family__switched_off__is_null(void **state)
 	assert_int_equal(segment.m->region->head->families_used, 1);
 }
 
-/* ---- out of memory ---------------------------------------------------------------------------------- */
+/* ---- out of memory ------------------------------------------------------------------------- */
 
 static void everything__with_any_allocation_failing__goes_on(void **state)
 {
@@ -212,16 +216,20 @@ static void everything__with_any_allocation_failing__goes_on(void **state)
 	for (n = 1; again; n++) {
 		again = false;
 		for (k = 0; k < 3; k++) {
-			struct sm_family_options o = {
-				.kind = kinds[k], .name = name, .labels = { "l" }, .unit = "seconds",
-				.states = k == 2 ? states : NULL, .nstates = 2 };
+			struct sm_family_options o = { .kind = kinds[k],
+				.name = name,
+				.labels = { "l" },
+				.unit = "seconds",
+				.states = k == 2 ? states : NULL,
+				.nstates = 2 };
 
 			snprintf(name, sizeof(name), "n%u_%s", n, names[k]);
 			fail_at = n;
 			calls = 0;
 			f = sm_declare(segment.m, &o, &diag);
 			for (i = 0; i < (k ? 4 : 40); i++) {
-				struct sm_str v = { text, (size_t)snprintf(text, sizeof(text), "%u", i) };
+				struct sm_str v = { text,
+					(size_t)snprintf(text, sizeof(text), "%u", i) };
 
 				if (k == 0)
 					sm_counter_add(sm_counter(f, &v, 1), 1);
@@ -239,7 +247,8 @@ static void everything__with_any_allocation_failing__goes_on(void **state)
 			}
 			/* Afterwards as if nothing had been. */
 			f = declare(&o);
-			assert_true(handle_bound(family_resolve(f, kinds[k], &(struct sm_str){ "after", 5 }, 1)));
+			assert_true(handle_bound(
+				family_resolve(f, kinds[k], &(struct sm_str){ "after", 5 }, 1)));
 			assert_int_equal(sm_heartbeat(segment.m), 0);
 		}
 		assert_true(n < 19);		/* 64 families */

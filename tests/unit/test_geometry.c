@@ -62,17 +62,28 @@ static void areas__of_any_wish__do_not_overlap(void **state)
 	for (i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
 		struct sm_header h = make(&wishes[i]);
 		uint64_t ends[] = {
-			h.off_slots, h.off_slots + (uint64_t)h.nslots * sizeof(struct sm_slot),
-			h.off_pagemaps, h.off_pagemaps + (uint64_t)sm_lane_count(&h) * h.pagemap_bytes,
-			h.off_index, h.off_index + (uint64_t)h.index_entries * 4,
-			h.off_families, h.off_families + (uint64_t)h.nfamilies * sizeof(struct sm_family_rec),
-			h.off_series, h.off_series + (uint64_t)h.nseries * sizeof(struct sm_series_rec),
-			h.off_strings, h.off_strings + h.strings_bytes,
-			h.off_exemplars, h.off_exemplars + (uint64_t)h.nexemplars * sizeof(struct sm_exemplar_rec),
-			h.off_holds, h.off_holds + (uint64_t)h.nslots * h.hold_bytes,
+			h.off_slots,
+			h.off_slots + (uint64_t)h.nslots * sizeof(struct sm_slot),
+			h.off_pagemaps,
+			h.off_pagemaps + (uint64_t)sm_lane_count(&h) * h.pagemap_bytes,
+			h.off_index,
+			h.off_index + (uint64_t)h.index_entries * 4,
+			h.off_families,
+			h.off_families + (uint64_t)h.nfamilies * sizeof(struct sm_family_rec),
+			h.off_series,
+			h.off_series + (uint64_t)h.nseries * sizeof(struct sm_series_rec),
+			h.off_strings,
+			h.off_strings + h.strings_bytes,
+			h.off_exemplars,
+			h.off_exemplars + (uint64_t)h.nexemplars * sizeof(struct sm_exemplar_rec),
+			h.off_holds,
+			h.off_holds + (uint64_t)h.nslots * h.hold_bytes,
 			h.off_rings,
-			h.off_rings + (uint64_t)h.nslots * h.ring_entries * sizeof(struct sm_ring_entry),
-			h.off_lanes, h.off_lanes + (uint64_t)sm_lane_count(&h) * h.cells * 8, h.file_bytes,
+			h.off_rings +
+				(uint64_t)h.nslots * h.ring_entries * sizeof(struct sm_ring_entry),
+			h.off_lanes,
+			h.off_lanes + (uint64_t)sm_lane_count(&h) * h.cells * 8,
+			h.file_bytes,
 		};
 
 		assert_int_equal(check(&h), 0);
@@ -89,20 +100,28 @@ static void areas__of_any_wish__do_not_overlap(void **state)
 		assert_true(h.pagemap_bytes * 8 >= h.cells / (SM_PAGE / 8));
 		assert_true(sm_hold_offset(&h, h.nslots - 1) + h.hold_bytes <= h.off_rings);
 		assert_true(h.hold_bytes * 8 >= h.nfamilies + h.nseries);
-		assert_true(sm_ring_offset(&h, h.nslots - 1, h.ring_entries - 1) + sizeof(struct sm_ring_entry) <=
+		assert_true(sm_ring_offset(&h, h.nslots - 1, h.ring_entries - 1) +
+				    sizeof(struct sm_ring_entry) <=
 			    h.off_lanes);
-		assert_true(h.index_entries >= 2 * h.nseries && !(h.index_entries & (h.index_entries - 1)));
+		assert_true(h.index_entries >= 2 * h.nseries &&
+			    !(h.index_entries & (h.index_entries - 1)));
 	}
 }
 
 static void wish__out_of_range__is_named(void **state)
 {
-	static const struct { struct sm_geometry_wish wish; const char *name; } bad[] = {
-		{ { .writers = 1 }, "max_writers" }, { { .writers = 4097 }, "max_writers" },
-		{ { .lanes_per_writer = 1 }, "lanes_per_writer" }, { { .lanes_per_writer = 65 }, "lanes_per_writer" },
-		{ { .families = 65536 }, "max_families" }, { { .series = (1 << 24) + 1 }, "max_series" },
-		{ { .cells = 1023 }, "max_cells" }, { { .cells = (1u << 27) + 1 }, "max_cells" },
-		{ { .ring_entries = 3 }, "ring_entries" }, { { .ring_entries = 8192 }, "ring_entries" },
+	static const struct { struct sm_geometry_wish wish; const char *name;
+	} bad[] = {
+		{ { .writers = 1 }, "max_writers" },
+		{ { .writers = 4097 }, "max_writers" },
+		{ { .lanes_per_writer = 1 }, "lanes_per_writer" },
+		{ { .lanes_per_writer = 65 }, "lanes_per_writer" },
+		{ { .families = 65536 }, "max_families" },
+		{ { .series = (1 << 24) + 1 }, "max_series" },
+		{ { .cells = 1023 }, "max_cells" },
+		{ { .cells = (1u << 27) + 1 }, "max_cells" },
+		{ { .ring_entries = 3 }, "ring_entries" },
+		{ { .ring_entries = 8192 }, "ring_entries" },
 	};
 	struct sm_header h;
 	struct sm_diag diag;
@@ -118,7 +137,8 @@ static void wish__out_of_range__is_named(void **state)
 static void bit__of_the_geometry_that_flips__is_damage(void **state)
 {
 	struct sm_header good = make(&(struct sm_geometry_wish){ 0 }), h;
-	size_t first = offsetof(struct sm_header, slot_size), end = offsetof(struct sm_header, fingerprint) + 8, i;
+	size_t first = offsetof(struct sm_header, slot_size),
+	       end = offsetof(struct sm_header, fingerprint) + 8, i;
 
 	for (i = first * 8; i < end * 8; i++) {
 		h = good;
@@ -134,22 +154,34 @@ static void bit__of_the_geometry_that_flips__is_damage(void **state)
 	assert_int_equal(check(&h), 0);
 }
 
-/* The same with a fingerprint that fits: each field's own check stands. Bounded work, no overflow. */
+/* The same with a fingerprint that fits: each field's own check stands. Bounded work, no
+ * overflow. */
 static void field__out_of_range_with_a_good_fingerprint__is_damage(void **state)
 {
 	static const size_t fields[] = {
-		offsetof(struct sm_header, slot_size), offsetof(struct sm_header, family_size),
-		offsetof(struct sm_header, series_size), offsetof(struct sm_header, ring_entry_size),
-		offsetof(struct sm_header, exemplar_size), offsetof(struct sm_header, nslots),
-		offsetof(struct sm_header, lanes_per_slot), offsetof(struct sm_header, nfamilies),
-		offsetof(struct sm_header, nseries), offsetof(struct sm_header, index_entries),
-		offsetof(struct sm_header, strings_bytes), offsetof(struct sm_header, nexemplars),
-		offsetof(struct sm_header, ring_entries), offsetof(struct sm_header, cells),
-		offsetof(struct sm_header, zone_first), offsetof(struct sm_header, zone_first) + 4,
-		offsetof(struct sm_header, zone_cells), offsetof(struct sm_header, zone_cells) + 8,
-		offsetof(struct sm_header, pagemap_bytes), offsetof(struct sm_header, hold_bytes),
+		offsetof(struct sm_header, slot_size),
+		offsetof(struct sm_header, family_size),
+		offsetof(struct sm_header, series_size),
+		offsetof(struct sm_header, ring_entry_size),
+		offsetof(struct sm_header, exemplar_size),
+		offsetof(struct sm_header, nslots),
+		offsetof(struct sm_header, lanes_per_slot),
+		offsetof(struct sm_header, nfamilies),
+		offsetof(struct sm_header, nseries),
+		offsetof(struct sm_header, index_entries),
+		offsetof(struct sm_header, strings_bytes),
+		offsetof(struct sm_header, nexemplars),
+		offsetof(struct sm_header, ring_entries),
+		offsetof(struct sm_header, cells),
+		offsetof(struct sm_header, zone_first),
+		offsetof(struct sm_header, zone_first) + 4,
+		offsetof(struct sm_header, zone_cells),
+		offsetof(struct sm_header, zone_cells) + 8,
+		offsetof(struct sm_header, pagemap_bytes),
+		offsetof(struct sm_header, hold_bytes),
 	};
-	static const uint32_t values[] = { 0, 1, 3, 0x7fffffff, 0x80000000, UINT32_MAX - 1, UINT32_MAX };
+	static const uint32_t values[] = { 0, 1, 3, 0x7fffffff, 0x80000000, UINT32_MAX - 1,
+		UINT32_MAX };
 	struct sm_header good = make(&(struct sm_geometry_wish){ 0 }), h;
 	unsigned i, k;
 	uint32_t old;
@@ -214,7 +246,8 @@ static void cells__beside_a_zone__are_told(void **state)
 
 	assert_true(sm_cells_in_zone(&h, SM_ZONE_SET, first + 8, 1));
 	assert_true(sm_cells_in_zone(&h, SM_ZONE_SET, first + 1, n - 1));
-	assert_false(sm_cells_in_zone(&h, SM_ZONE_SET, first, 1));	/* its first is never given out */
+	assert_false(
+		sm_cells_in_zone(&h, SM_ZONE_SET, first, 1)); /* its first is never given out */
 	assert_false(sm_cells_in_zone(&h, SM_ZONE_SET, first + 1, n));
 	assert_false(sm_cells_in_zone(&h, SM_ZONE_SET, first + n, 1));
 	assert_false(sm_cells_in_zone(&h, SM_ZONE_SET, first - 1, 1));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_hash.c - the hash that is part of the format: the values that segments of layout 1 hold, no read
- * beyond the string, and few collisions among label values as they are.
+ * test_hash.c - the hash that is part of the format: the values that segments of layout 1 hold,
+ * no read beyond the string, and few collisions among label values as they are.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,8 +11,13 @@ static struct sm_diag diag;
 static struct sm_options options(void)
 {
 	struct sm_options o = {
-		.segment = segment.path, .writer = "w", .max_writers = 4, .max_families = 8, .max_series = 64,
-		.max_cells = 4096, .ring_entries = 2,
+		.segment = segment.path,
+		.writer = "w",
+		.max_writers = 4,
+		.max_families = 8,
+		.max_series = 64,
+		.max_cells = 4096,
+		.ring_entries = 2,
 	};
 
 	return o;
@@ -21,8 +26,8 @@ static struct sm_options options(void)
 static int dir_set_up(void **state)
 {
 	unsigned i;
-	static const char *const names[] = { "SEGMENT", "WRITER", "APP_VERSION", "GROUP", "SLOW", "DISABLE",
-					     "DISABLE_FAMILIES" };
+	static const char *const names[] = { "SEGMENT", "WRITER", "APP_VERSION", "GROUP", "SLOW",
+		"DISABLE", "DISABLE_FAMILIES" };
 	char name[48];
 
 	(void)state;
@@ -58,7 +63,8 @@ static void refused_(const struct sm_options *o, int error, const char *part, in
 	assert_non_null(m);
 	assert_int_equal(sm_status(m, &diag), error);
 	assert_non_null(strstr(diag.message, part));
-	f = sm_declare(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" }, &diag);
+	f = sm_declare(
+		m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" }, &diag);
 	assert_int_equal(diag.error, error);
 	c = sm_counter(f, SM_NO_LABELS);
 	sm_counter_add(c, 1);
@@ -224,7 +230,8 @@ static void open__disabled__is_null_without_an_error(void **state)
 	}
 	/* A mistake in a declaration is told all the same. */
 	segment.m = sm_open(&o, &diag);
-	sm_declare(segment.m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "c" }, &diag);
+	sm_declare(
+		segment.m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "c" }, &diag);
 	assert_int_equal(diag.error, -EINVAL);
 	sm_close(segment.m);
 }
@@ -265,7 +272,9 @@ static void open__as_the_common_writer__takes_no_slot(void **state)
 	segment.m = sm_open(&o, &diag);
 	assert_int_equal(diag.error, 0);
 	assert_string_equal(sm_writer_name(segment.m), "common");
-	c = sm_counter(declare(&(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" }), SM_NO_LABELS);
+	c = sm_counter(
+		declare(&(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" }),
+		SM_NO_LABELS);
 	sm_counter_add(c, 5);
 	sm_counter_add(c, 5);
 	assert_int_equal(sm_heartbeat(segment.m), 0);

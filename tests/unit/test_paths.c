@@ -68,7 +68,8 @@ static void value__with_a_slash__is_a_path(void **state)
 
 static void name__that_is_malformed__is_refused(void **state)
 {
-	static const char *const bad[] = { ".hidden", "..", "a b", "a\nb", "a%b", "\xc3\xa4", "a:b", "a~b" };
+	static const char *const bad[] = { ".hidden", "..", "a b", "a\nb", "a%b", "\xc3\xa4", "a:b",
+		"a~b" };
 	char path[SM_PATH_MAX], longest[102];
 	struct sm_diag diag;
 	unsigned i;
@@ -89,7 +90,8 @@ static void path__that_is_too_long__is_refused(void **state)
 	char path[16];
 	struct sm_diag diag;
 
-	assert_int_equal(sm_path_for("/a/path/of/20/bytes/", path, sizeof(path), &diag), -ENAMETOOLONG);
+	assert_int_equal(
+		sm_path_for("/a/path/of/20/bytes/", path, sizeof(path), &diag), -ENAMETOOLONG);
 	assert_int_equal(diag.error, -ENAMETOOLONG);
 	assert_int_equal(sm_path_for("/a/path/of/15/b", path, sizeof(path), &diag), 0);
 	assert_int_equal(sm_path_for("/a/path/of/15/b", path, 15, NULL), -ENAMETOOLONG);
@@ -111,7 +113,7 @@ static void resolve__without_a_name__asks_the_environment(void **state)
 	assert_string_equal(path, "/dev/shm/shardmeter.default");
 }
 
-/* ---- listing ---------------------------------------------------------------------------------- */
+/* ---- listing ------------------------------------------------------------------------------- */
 
 struct found {
 	char names[8][64];
@@ -152,8 +154,12 @@ static void touch(const char *before, const char *after, bool remove)
 static void list__of_segments__is_sorted_and_clean(void **state)
 {
 	static const char *const files[][2] = {
-		{ "/dev/shm/shardmeter.", "b" }, { "/dev/shm/shardmeter.", "a" }, { "/dev/shm/shardmeter.", "c" },
-		{ "/dev/shm/shardmeter.", "a b" }, { "/dev/shm/shardmeter.", "\n" }, { "/dev/shm/other.", "x" },
+		{ "/dev/shm/shardmeter.", "b" },
+		{ "/dev/shm/shardmeter.", "a" },
+		{ "/dev/shm/shardmeter.", "c" },
+		{ "/dev/shm/shardmeter.", "a b" },
+		{ "/dev/shm/shardmeter.", "\n" },
+		{ "/dev/shm/other.", "x" },
 	};
 	struct found f = { .n = 0 };
 	unsigned i;

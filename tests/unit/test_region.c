@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// LDFLAGS: -Wl,--wrap=fallocate -Wl,--wrap=mmap -Wl,--wrap=ftruncate -Wl,--wrap=pwrite -Wl,--wrap=pread -Wl,--wrap=fchmod -Wl,--wrap=getrandom
-/* test_region.c - a segment's file: made, opened, completed, refused; pages reserved. Each system call fails once. */
+// LDFLAGS: -Wl,--wrap=fallocate -Wl,--wrap=mmap -Wl,--wrap=ftruncate -Wl,--wrap=pwrite
+// LDFLAGS: -Wl,--wrap=pread -Wl,--wrap=fchmod -Wl,--wrap=getrandom
+/* test_region.c - a segment's file: made, opened, completed, refused; pages reserved. Each
+ * system call fails once. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -66,7 +68,7 @@ ssize_t __wrap_getrandom(void *buf, size_t n, unsigned flags)
 	return fails() ? -1 : __real_getrandom(buf, n, flags);
 }
 
-/* ---- fixture -------------------------------------------------------------------------------------- */
+/* ---- fixture ------------------------------------------------------------------------------- */
 
 static struct region r;
 static struct sm_diag diag;
@@ -97,8 +99,16 @@ static int dir_tear_down(void **state)
 static struct region_options options(void)
 {
 	struct region_options o = {
-		.path = segment.path, .create = true, .group = (gid_t)-1, .lock_timeout_ms = 100,
-		.wish = { .writers = 4, .lanes_per_writer = 3, .families = 8, .series = 64, .cells = 4096, .ring_entries = 2 },
+		.path = segment.path,
+		.create = true,
+		.group = (gid_t)-1,
+		.lock_timeout_ms = 100,
+		.wish = { .writers = 4,
+			.lanes_per_writer = 3,
+			.families = 8,
+			.series = 64,
+			.cells = 4096,
+			.ring_entries = 2 },
 	};
 
 	return o;
@@ -112,7 +122,7 @@ static uint64_t allocated(void)
 	return (uint64_t)st.st_blocks * 512;
 }
 
-/* ---- making and opening --------------------------------------------------------------------------- */
+/* ---- making and opening -------------------------------------------------------------------- */
 
 static void region__made__is_whole_and_sparse(void **state)
 {
@@ -131,7 +141,8 @@ static void region__made__is_whole_and_sparse(void **state)
 	assert_int_equal(stat(segment.path, &st), 0);
 	assert_int_equal(st.st_size, r.geo.file_bytes);
 	assert_int_equal(st.st_mode & 07777, 0640);
-	assert_true(allocated() >= r.geo.off_families && allocated() < r.geo.off_families + 64 * 1024);
+	assert_true(
+		allocated() >= r.geo.off_families && allocated() < r.geo.off_families + 64 * 1024);
 	/* The second comer's wishes do not count. */
 	o.wish.writers = 100;
 	assert_int_equal(region_open(&second, &o, &diag), 0);
@@ -207,7 +218,8 @@ static void region__that_may_not_be_made__is_not(void **state)
 	assert_int_equal(region_open(&r, &o, NULL), -ENOENT);
 }
 
-/* The torture: fail call 1, 2, 3 ... of a creation. Each time an error, and the next comer completes it. */
+/* The torture: fail call 1, 2, 3 ... of a creation. Each time an error, and the next comer
+ * completes it. */
 static void creation__in_which_any_call_fails__is_completed_by_the_next(void **state)
 {
 	static const int errors[] = { ENOSPC, EIO };
@@ -274,7 +286,8 @@ static void creation__without_memory__keeps_none(void **state)
 static void creations__at_the_same_time__are_one(void **state)
 {
 	struct region_options o = options();
-	uint8_t (*ids)[16] = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint8_t(*ids)[16] =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	unsigned round, i;
 	int status;
 
@@ -299,7 +312,7 @@ static void creations__at_the_same_time__are_one(void **state)
 	munmap(ids, 4096);
 }
 
-/* ---- pages ------------------------------------------------------------------------------------------ */
+/* ---- pages --------------------------------------------------------------------------------- */
 
 static void pages__reserved__are_remembered(void **state)
 {
@@ -328,7 +341,8 @@ static void pages__reserved__are_remembered(void **state)
 	assert_int_equal(fallocates, 2);
 	assert_int_equal(allocated(), before + 6 * SM_PAGE);
 	/* The last page of the last lane is inside the file. */
-	assert_int_equal(region_reserve_cells(&r, -1, sm_lane_count(&r.geo) - 1, r.geo.cells - 1, 1), 0);
+	assert_int_equal(
+		region_reserve_cells(&r, -1, sm_lane_count(&r.geo) - 1, r.geo.cells - 1, 1), 0);
 	region_lane(&r, sm_lane_count(&r.geo) - 1)[r.geo.cells - 1] = 7;
 }
 
@@ -376,7 +390,8 @@ static void lane__released__reads_as_zeros(void **state)
 		assert_true(lane[0] == 0 && lane[777] == 0 && lane[1999] == 0);
 		if (!way) {
 			assert_false(region_page_reserved(&r, 4, 0));
-			assert_true(allocated() <= before + 3 * SM_PAGE);	/* looking at a hole fills it */
+			assert_true(allocated() <=
+				    before + 3 * SM_PAGE); /* looking at a hole fills it */
 		}
 	}
 	/* A lane without pages costs nothing. */

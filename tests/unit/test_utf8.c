@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_utf8.c - what is UTF-8, by the table of RFC 3629 and against every sequence of up to three bytes. */
+/* test_utf8.c - what is UTF-8, by the table of RFC 3629 and against every sequence of up to
+ * three bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,7 +61,12 @@ static bool decodes(const unsigned char *p, size_t n)
 	uint32_t c;
 
 	while (n) {
-		size_t len = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0, i;
+		size_t len = p[0] < 0x80       ? 1
+			     : p[0] >> 5 == 6  ? 2
+			     : p[0] >> 4 == 14 ? 3
+			     : p[0] >> 3 == 30 ? 4
+					       : 0,
+		       i;
 		size_t shortest;
 
 		if (!len || len > n)
@@ -86,13 +92,15 @@ static void text__of_up_to_three_bytes__agrees_with_decoding(void **state)
 	unsigned i;
 
 	for (i = 0; i < 1u << 24; i++) {
-		/* Every third byte only beside interesting neighbours: all of them take too long emulated. */
+		/* Every third byte only beside interesting neighbours: all of them take too
+		 * long emulated. */
 		if (i >> 16 < 0xc0 && (i & 0xff) % 16)
 			continue;
 		b[0] = (unsigned char)(i >> 16);
 		b[1] = (unsigned char)(i >> 8);
 		b[2] = (unsigned char)i;
-		if (sm_utf8_valid((char *)b, 3) != decodes(b, 3) || sm_utf8_valid((char *)b, 2) != decodes(b, 2))
+		if (sm_utf8_valid((char *)b, 3) != decodes(b, 3) ||
+			sm_utf8_valid((char *)b, 2) != decodes(b, 2))
 			fail_msg("%02x %02x %02x", b[0], b[1], b[2]);
 	}
 }
