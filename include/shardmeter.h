@@ -164,7 +164,8 @@ struct sm_options {
  *   -ENOSYS   the kernel is older than 4.14
  *   or the errno of the system call that failed.
  * A file system that is not a tmpfs is accepted; diag->message then warns, with error 0.
- * Two writers in one process, of one or several segments, are fine; each has a slot.
+ * Two writers in one process, of one or several segments, are fine; each has a slot. At most 63 in all; a
+ * segment whose file was removed while it was open (and made anew, see sm_heartbeat()) is another one.
  *
  * Thread: safe. Signal: unsafe. Fork: the child is a writer of its own, see above.
  */
@@ -404,7 +405,7 @@ SM_API int sm_remove(struct sm_family *f, const struct sm_str *values, size_t n,
 #define SM_TLS_ __thread
 #endif
 
-#define SM_ROW_ENTRIES_ 64
+#define SM_ROW_ENTRIES_ 128
 static const uintptr_t sm_no_row_[SM_ROW_ENTRIES_] __attribute__((unused)) = { 0 };
 static SM_TLS_ const uintptr_t *sm_row_ __attribute__((unused)) = sm_no_row_;
 

@@ -37,7 +37,9 @@ int bind_family(struct sm_family *f, struct sm_diag *diag)
 	fd = writer_lock(m, m->region);
 	if (fd < 0) {
 		writer_refuse(m, reason);
-		return sm_diag_set(diag, fd, "%s: its lock was not free in time", m->path);
+		return fd == -ETIMEDOUT ? sm_diag_set(diag, fd, "%s: its lock was not free in time", m->path) :
+					  sm_diag_set(diag, fd, "%s: cannot open it to take its lock: %s",
+						      m->path, strerror(-fd));
 	}
 	rc = family_declare(m->region, fd, &f->def, m->slot, &record, &reason, diag);
 	if (rc) {
@@ -231,6 +233,20 @@ int bind_handle(struct handle *h)
 	return rc;
 }
 
+int bind_or_overflow(struct handle *h)
+{
+	int rc = bind_handle(h);
+	struct handle *overflow;
+
+	if (rc != -EDQUOT)
+		return rc;
+	overflow = family_overflow(h->family);
+	if (!handle_bound(overflow))
+		return -EDQUOT;
+	publish(h, overflow->series, overflow->incarnation, overflow->place);
+	return 0;
+}
+
 void unbind_handle(struct handle *h)
 {
 	store_release(&h->pub.where, 0);
@@ -304,7 +320,7 @@ void bind_all(struct sm *m)
 		old_place = h->place;
 		/* A lock that is not free costs the wait once, not once for each handle. */
 		if (rc != -ETIMEDOUT)
-			rc = bind_handle(h);
+			rc = bind_or_overflow(h);
 		if (rc)
 			m->pending = true;
 		else if (old_place)
@@ -327,7 +343,7 @@ void rebind_removed(struct sm *m)
 		if (load_acquire(&s->state) == SM_REC_LIVE && load_relaxed(&s->incarnation) == h->incarnation)
 			continue;
 		release_hold(m, h, h->series);
-		if (bind_handle(h) != 0) {
+		if (bind_or_overflow(h) != 0) {
 			unbind_handle(h);
 			m->pending = true;
 		}

@@ -18,6 +18,12 @@ int bind_family(struct sm_family *f, struct sm_diag *diag);
  * 0, or -EDQUOT (the family is at its cap: use the overflow handle), or -errno; counted. */
 int bind_handle(struct handle *h);
 
+/* The same for a handle that the program has already: at the cap it counts in the overflow series. */
+int bind_or_overflow(struct handle *h);
+
+/* family.c: the handle of the overflow series, made if need be; the null handle without memory. */
+struct handle *family_overflow(struct sm_family *f);
+
 /* Bind what is not bound to m's region. What cannot be bound stays what it is: a null object, or bound to
  * a file that was removed. */
 void bind_all(struct sm *m);

@@ -364,6 +364,7 @@ int series_insert(const struct region *r, int fd, uint32_t family, uint64_t hash
 		unit_zero(r, s);
 		SM_STEP("register:unit-zeroed");
 		index_drop(r, s->hash, record);
+		store_relaxed(&r->head->tombs, r->head->tombs - 1);
 		store_release(&s->state, SM_REC_INIT);
 	} else {
 		rc = take_unit(r, fd, f, zone, ncells, nexemplars, text_len, &record, ret_reason);

@@ -168,6 +168,8 @@ static int check_histogram(const struct sm_family_options *o, struct family_def 
 		grid = (seconds || bytes || ratio) && !o->is_signed;
 	if (grid && o->is_signed)
 		return sm_diag_set(diag, -EINVAL, "%.80s: a signed histogram has no fine grid", o->name);
+	if (!b && n)
+		return sm_diag_set(diag, -EINVAL, "%.80s: nbounds is %zu, and bounds is NULL", o->name, n);
 	if (!b) {
 		b = bytes ? bytes_bounds : ratio ? ratio_bounds : seconds_bounds;
 		n = bytes ? 12 : ratio ? 13 : 11;

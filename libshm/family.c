@@ -57,7 +57,9 @@ static void make_key(struct key *k, const struct sm_str *values, size_t n)
 	if (i < n)
 		lens = KEY_NONE;
 	for (; i < n; i++)
-		hash = sm_hash_bytes(hash, values[i].ptr, values[i].len);
+		/* What is too long is refused later, unread. */
+		hash = sm_hash_bytes(hash, values[i].ptr,
+				     values[i].len <= SM_LABEL_VALUE_MAX ? values[i].len : 0);
 	k->hash = hash ? hash : 1;
 	k->lens = lens;
 }
@@ -206,7 +208,7 @@ static void list_handle(struct sm *m, struct handle *h)
 	store_release(&m->handles, h);	/* a forked child walks the list */
 }
 
-static struct handle *overflow_handle(struct sm_family *f)
+struct handle *family_overflow(struct sm_family *f)
 {
 	struct sm_str values[SM_MAX_LABELS];
 	struct key k;
@@ -237,17 +239,17 @@ static struct handle *make(struct sm_family *f, struct handle *h, const struct k
 	if (m->null)
 		return h ? h : &sm_null_handle;
 	if (fresh && (f->handles >= f->def.cap || table_room(f) != 0))
-		return overflow_handle(f);
+		return family_overflow(f);
 	if (fresh)
 		h = new_handle(f, k);
 	if (!h)
 		return &sm_null_handle;
 	rc = writer_bind(m);
 	if (!rc)
-		rc = bind_handle(h);
+		rc = fresh ? bind_handle(h) : bind_or_overflow(h);
 	if (rc == -EDQUOT && fresh) {
 		free(h);
-		return overflow_handle(f);
+		return family_overflow(f);
 	}
 	if (rc)
 		m->pending = true;

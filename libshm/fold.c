@@ -184,10 +184,14 @@ int slot_fold(const struct region *r, int fd, uint32_t slot)
 	struct sm_slot *s = region_slot(r, slot);
 	uint64_t g = load_relaxed(&r->head->fold_commit);
 	unsigned to = (g + 1) & 1, i;
-	uint32_t page, pages = (r->head->cells_used[SM_ZONE_ADD] + SM_PAGE / 8 - 1) / (SM_PAGE / 8), l;
+	uint32_t page, pages, l;
 	bool any;
 	int rc = 0;
 
+	/* gc comes here with damaged segments, too: nothing may lead out of the zone. */
+	pages = (r->head->cells_used[SM_ZONE_ADD] + SM_PAGE / 8 - 1) / (SM_PAGE / 8);
+	if (pages > r->geo.zone_cells[SM_ZONE_ADD] / (SM_PAGE / 8))
+		return -EBADMSG;
 	catalog_begin(r, SM_OP_FOLD, slot);
 	store_release(&s->fold, g + 1);
 	fence_full();

@@ -56,6 +56,18 @@ static int fold_the_dead(const struct region *r, int fd, uint64_t before_boot_ns
 	return 0;
 }
 
+static void ignore(void *ctx, const char *finding)
+{
+	(void)ctx;
+	(void)finding;
+}
+
+/* What a death left half done is ours to mend; with anything else wrong, folding would spread it. */
+static bool is_sound(const struct region *r, const char *path)
+{
+	return load_acquire(&r->head->op) != SM_OP_NONE || sm_check(path, ignore, NULL, NULL) <= 0;
+}
+
 int sm_gc(const char *segment, unsigned min_age_s, struct sm_gc_result *ret, struct sm_diag *diag)
 {
 	struct region_options o = { .group = (gid_t)-1, .lock_timeout_ms = LOCK_TIMEOUT_MS };
@@ -74,6 +86,11 @@ int sm_gc(const char *segment, unsigned min_age_s, struct sm_gc_result *ret, str
 	rc = region_open(&r, &o, diag);
 	if (rc)
 		return rc;
+	if (!is_sound(&r, path)) {
+		region_close(&r);
+		return sm_diag_set(diag, -EBADMSG, "%s is damaged, see shardmeter check; stop its writers and remove it (shardmeter rm --segment)",
+				   path);
+	}
 	mended = recoveries(&r);
 	fd = catalog_lock(&r, LOCK_TIMEOUT_MS);
 	if (fd < 0) {

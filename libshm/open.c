@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "clock.h"
 #include "diag.h"
@@ -191,11 +192,22 @@ static int configure(struct sm *m, const struct sm_options *o, struct sm_diag *d
 	return rc;
 }
 
-static bool disabled(const struct sm_options *o)
+/* 1 yes, 0 no, -EINVAL. */
+static int disabled(const struct sm_options *o, struct sm_diag *diag)
 {
+	static const char *const yes[] = { "1", "true", "yes", "on" }, *const no[] = { "0", "false", "no", "off" };
 	const char *v = from_environment(o, NULL, "SHARDMETER_DISABLE");
+	unsigned i;
 
-	return (o->flags & SM_OPEN_DISABLED) || (v && strcmp(v, "0") != 0);
+	if (o->flags & SM_OPEN_DISABLED)
+		return 1;
+	for (i = 0; v && i < 4; i++) {
+		if (strcasecmp(v, yes[i]) == 0)
+			return 1;
+		if (strcasecmp(v, no[i]) == 0)
+			return 0;
+	}
+	return v ? sm_diag_set(diag, -EINVAL, "SHARDMETER_DISABLE=%.20s: use 1 or 0", v) : 0;
 }
 
 struct sm *sm_open(const struct sm_options *user, struct sm_diag *diag)
@@ -221,7 +233,9 @@ struct sm *sm_open(const struct sm_options *user, struct sm_diag *diag)
 				 user->size, sm_version());
 	else if (user)
 		memcpy(&o, user, user->size ? user->size : sizeof(o));
-	if (disabled(&o)) {
+	if (!rc)
+		rc = disabled(&o, diag);
+	if (rc > 0) {
 		m->null = true;
 		return m;
 	}

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -133,6 +134,7 @@ static int reserve_fd(int fd, uint64_t offset, uint64_t bytes)
 /* Fill in an empty file. The catalog lock is held. begun: another creator died in here. */
 static int fill_in(int fd, const struct region_options *o, bool begun, struct sm_diag *diag)
 {
+	struct rlimit limit;
 	struct sm_header h;
 	struct sm_slot common;
 	uint64_t eager;
@@ -172,6 +174,12 @@ static int fill_in(int fd, const struct region_options *o, bool begun, struct sm
 	strcpy(common.name, "common");
 
 	eager = h.off_families;			/* header, slots, page maps, index */
+	/* Beyond this limit ftruncate() is SIGXFSZ, which ends the program. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < h.file_bytes)
+		return sm_diag_set(diag, -EFBIG,
+				   "%s: a segment may grow to %llu bytes, and this process may make files of %llu (ulimit -f): raise it, or let another process create the segment",
+				   o->path, (unsigned long long)h.file_bytes,
+				   (unsigned long long)limit.rlim_cur);
 	if (ftruncate(fd, 0) != 0 || ftruncate(fd, (off_t)h.file_bytes) != 0)
 		return sm_diag_set(diag, -errno, "%s: cannot set its size to %llu bytes: %s", o->path,
 				   (unsigned long long)h.file_bytes, strerror(errno));
@@ -339,6 +347,10 @@ static int open_path(struct region *r, const struct region_options *o, struct sm
 	sm_diag_set(diag, 0, "%s", "");
 	memset(r, 0, sizeof(*r));
 	snprintf(r->path, sizeof(r->path), "%s", o->path);
+	/* A bad wish must not leave an empty file behind. */
+	rc = sm_geometry_init(&r->geo, &o->wish, diag);
+	if (rc)
+		return rc;
 	for (tries = 0, fd = -ENOENT; fd == -ENOENT && tries < 8;) {
 		fd = open_existing(o->path, diag);
 		if (fd == -EACCES && making && naps++ < o->lock_timeout_ms) {

@@ -317,8 +317,8 @@ static int open_region(struct sm *m, struct region **ret, struct sm_diag *diag)
 		region_close(r);
 		free(r);
 		sm_diag_set(diag, number,
-			    "%s was removed and made anew %d times under this process: restart it", m->path,
-			    LANE_REGIONS - 1);
+			    "%s: this process has %d segments open, files that were removed under it included: restart it",
+			    m->path, LANE_REGIONS - 1);
 		return number;
 	}
 	r->number = (unsigned)number;
@@ -494,6 +494,8 @@ void sm_close(struct sm *m)
 
 int sm_status(struct sm *m, struct sm_diag *diag)
 {
+	if (!m)
+		return sm_diag_set(diag, -EINVAL, "no writer");
 	return sm_diag_set(diag, m->error, "%s", m->message);
 }
 
