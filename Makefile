@@ -102,7 +102,8 @@ PIC   := -fPIC -fvisibility=hidden $(if $(filter musl,$(CONFIG)),,-ftls-model=in
 COMPILE = $(CC) $(BASE) $(WARN) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 LINK    = $(CC) $(CFG_$(CONFIG)) $(CFLAGS) -pthread $(LDFLAGS) -Wl,--as-needed
 # A sanitizer's own symbols are resolved only in the program.
-SOFLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(MAP) -Wl,-z,nodelete \
+# -Bsymbolic: a program that carries and exports a static copy must not take over half of this one.
+SOFLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(MAP) -Wl,-z,nodelete -Wl,-Bsymbolic \
 	-Wl,-z,relro,-z,now $(if $(filter asan tsan fuzz,$(CONFIG)),,-Wl,-z,defs)
 
 # --as-needed keeps what a program really uses. A new one also goes into scripts/install-deps,
@@ -110,6 +111,7 @@ SOFLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(MAP) -Wl,-z,node
 LIBS := -lmicrohttpd -llmdb -lncursesw -ltinfo -lm
 
 # --- Sources and objects -----------------------------------------------------------------
+SRC_common     := $(wildcard common/*.c)
 SRC_shardmeter := $(wildcard libshm/*.c)
 SRC_exporter   := $(wildcard exporter/*.c exporter/*/*.c)
 SRC_shmtop     := $(wildcard tools/shmtop/*.c)
@@ -117,10 +119,10 @@ SRC_cli        := $(wildcard tools/shardmeter/*.c)
 SRC_demo       := $(wildcard tools/demo/*.c)
 SRC_tests      := $(wildcard tests/unit/*.c tests/system/*.c tests/crash/*.c tests/fuzz/*.c)
 SRC_bench      := $(wildcard bench/*.c)
-PARTS := shardmeter exporter shmtop cli demo
+PARTS := common shardmeter exporter shmtop cli demo
 SRC   := $(foreach p,$(PARTS),$(SRC_$p))
 HEADERS := $(wildcard include/*.h)
-PRIVATE := $(wildcard libshm/*.h exporter/*.h exporter/*/*.h tools/*/*.h tests/*/*.h)
+PRIVATE := $(wildcard common/*.h libshm/*.h exporter/*.h exporter/*/*.h tools/*/*.h tests/*/*.h)
 
 # Two object trees: obj/ is what is installed, test/ is the same code compiled with
 # -DSM_TEST (which only makes TEST_MUTABLE pointers assignable), for the test programs.
@@ -210,7 +212,7 @@ $B/shardmeter-exporter: $B/obj/exporter/main.o $B/libexporter.a
 $B/shmtop: $B/obj/tools/shmtop/main.o $B/libshmtop.a $B/libexporter.a
 $B/shardmeter: $B/obj/tools/shardmeter/main.o $B/libcli.a $B/libexporter.a
 $B/shardmeter-demo: $B/obj/tools/demo/main.o $B/libdemo.a
-$(PROGRAMS) $(DEMO): $B/libshardmeter.a
+$(PROGRAMS) $(DEMO): $B/libcommon.a $B/libshardmeter.a
 	$(call say,LINK,$@)
 	$Q$(LINK) -pie -Wl,-z,relro,-z,now -o $@ -Wl,--start-group $^ -Wl,--end-group $(LIBS)
 

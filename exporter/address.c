@@ -127,7 +127,8 @@ int address_listen(const char *address, char *error, size_t size)
 		rc = open_socket(ai);
 	freeaddrinfo(list);
 	if (rc < 0)
-		snprintf(error, size, "cannot listen on %.100s: %s", address, strerror(-rc));
+		snprintf(error, size, "cannot listen on %.100s: %s; --web.listen-address takes "
+			"another one", address, strerror(-rc));
 	return rc;
 }
 

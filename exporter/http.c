@@ -61,7 +61,7 @@ static const char *const headers[][2] = {
 
 /* Answer with body, which is taken over. */
 static enum MHD_Result answer(struct http *h, struct MHD_Connection *c, unsigned status,
-	const char *type, struct body *body, int close_after)
+	const char *type, struct buf *body, int close_after)
 {
 	struct MHD_Response *response;
 	enum MHD_Result rc;
@@ -69,7 +69,7 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *c, unsigned
 
 	response = MHD_create_response_from_buffer_with_free_callback(body->len, body->data, free);
 	if (!response) {
-		body_free(body);
+		buf_free(body);
 		return MHD_NO;
 	}
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
@@ -90,9 +90,9 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *c, unsigned
 static enum MHD_Result refuse(struct http *h, struct MHD_Connection *c, unsigned status,
 	const char *why)
 {
-	struct body body = { 0 };
+	struct buf body = { 0 };
 
-	body_printf(&body, "%s\n", why);
+	buf_printf(&body, "%s\n", why);
 	if (body.failed)
 		return MHD_NO;
 	log_debug("request refused", "reason", why);
@@ -284,6 +284,7 @@ int http_start(int listen_fd, const struct options *o, struct source *source,
 	h->pages.recorder = recorder;
 	h->listen_address = o->listen_address;
 	h->allowed_hosts = o->allowed_hosts;
+	pages_look(&h->pages);
 	pthread_mutex_init(&h->mutex, NULL);
 	h->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0,

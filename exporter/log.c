@@ -15,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "exporter/utf8.h"
+#include "common/json.h"
+#include "common/utf8.h"
 
 #define LINE_MAX_BYTES 4096
 
@@ -57,30 +58,17 @@ static int is_plain(const char *text)
 	return *s == '\0';
 }
 
-/* A quoted text in JSON's escapes, which logfmt readers know too. What is not printable UTF-8 is
- * escaped or becomes U+FFFD. */
+/* A quoted text in JSON's escapes, which logfmt readers know too. */
 static void add_quoted(struct line *line, const char *text)
 {
 	size_t n, left = strlen(text);
-	uint32_t code;
-	char escape[8];
+	char one[JSON_CHAR];
 
 	add_text(line, "\"");
 	/* Keep room for one escape, the quote and a brace. */
 	for (; left && line->len < sizeof(line->text) - 16; text += n, left -= n) {
-		n = utf8_next(text, left, &code);
-		if (!n) {
-			n = 1;
-			add_text(line, "\xef\xbf\xbd");
-		} else if (*text == '"' || *text == '\\') {
-			add_text(line, "\\");
-			add(line, text, 1);
-		} else if (utf8_is_printable(code)) {
-			add(line, text, n);
-		} else {
-			snprintf(escape, sizeof(escape), "\\u%04x", code & 0xffff);
-			add_text(line, escape);
-		}
+		n = json_next(text, left, one);
+		add_text(line, one);
 	}
 	add_text(line, "\"");
 }

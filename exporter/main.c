@@ -57,12 +57,12 @@ static int run_once(struct exporter *x)
 	struct pages_state pages = { .source = x->source, .logged = 1, .logged_state = SOURCE_UP,
 		.logged_files = 1 };
 	struct source_status status;
-	struct body body = { 0 };
+	struct buf body = { 0 };
 	int rc = pages_metrics(&pages, &body, &status);
 
 	if (rc == 0 && (fwrite(body.data, 1, body.len, stdout) != body.len || fflush(stdout) != 0))
 		rc = -errno;
-	body_free(&body);
+	buf_free(&body);
 	if (rc < 0) {
 		log_error("the exposition could not be written", "error", strerror(-rc));
 		return EXIT_USAGE;
@@ -153,14 +153,14 @@ static int serve(struct exporter *x)
 		close(fd);
 		return EXIT_USAGE;
 	}
+	log_info("listening", "address", address, "version", SHARDMETER_VERSION, "segment",
+		source_path(x->source), "storage", x->storage_dir);
 	rc = http_start(fd, &x->o, x->source, x->recorder, &x->http);
 	if (rc < 0) {
 		log_error("cannot start the HTTP server", "error", strerror(-rc));
 		close(fd);
 		return EXIT_USAGE;
 	}
-	log_info("listening", "address", address, "version", SHARDMETER_VERSION, "segment",
-		source_path(x->source), "storage", x->storage_dir);
 	wait_for_stop(&set);
 	if (http_drain(x->http, DRAIN_MS) < 0)
 		log_warn("some requests took too long and were cut");
@@ -177,14 +177,15 @@ static int start(struct exporter *x)
 		log_warn("no setting has this environment variable, ignoring", "variable", unknown);
 	rc = source_create(x->o.segment, &x->source);
 	if (rc < 0) {
-		log_error("not a segment's name or path", "segment", x->o.segment, "error",
-			strerror(-rc));
+		log_error("not a segment's name or path", "segment", x->o.segment, "remedy",
+			rc == -EINVAL ? "--segment takes 1 to 100 of A-Z a-z 0-9 _ . -, not starting "
+					"with a dot, or a path with a /" : strerror(-rc));
 		return EXIT_USAGE;
 	}
 	if (x->o.once)
 		return run_once(x);
 	if (geteuid() == 0)
-		log_warn("running as root: any user that can read the segment is enough");
+		log_warn("root is not needed: any user that can read the segment is enough");
 	return serve(x);
 }
 

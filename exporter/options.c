@@ -211,11 +211,27 @@ static const char *expectation(const struct option_def *def)
 	return "a text";
 }
 
+/* A limit in the largest unit that it is a whole number of. */
+static void limit_text(const struct option_def *def, uint64_t v, char *ret_text, size_t size)
+{
+	static const struct unit times[] = {
+		{ "d", DAY }, { "h", HOUR }, { "m", 60 * SECOND }, { "s", SECOND }, { "ms", 1 },
+	};
+	static const struct unit sizes[] = { { "GB", 1 << 30 }, { "MB", 1 << 20 }, { "B", 1 } };
+	static const struct unit none = { "", 1 };
+	const struct unit *unit = def->type == DURATION ? times : def->type == SIZE ? sizes : &none;
+
+	while (v % unit->factor)
+		unit++;
+	snprintf(ret_text, size, "%llu%s", (unsigned long long)(v / unit->factor), unit->name);
+}
+
 /* Set one option from text; `by` is what the user wrote, for the message. */
 static int set(struct options *o, const struct option_def *def, const char *by, const char *text,
 	char *error, size_t size)
 {
 	char *field = (char *)o + def->offset;
+	char limit[40];
 	uint64_t v = 0;
 	const char *end;
 	int on = 0, rc = 0;
@@ -235,8 +251,10 @@ static int set(struct options *o, const struct option_def *def, const char *by, 
 		return rc;
 	}
 	if (def->max && (v < def->min || v > def->max)) {
-		snprintf(error, size, "%s: %.60s is too %s", by, text,
-			v < def->min ? "small" : "large");
+		limit_text(def, v < def->min ? def->min : def->max, limit, sizeof(limit));
+		snprintf(error, size, "%s: %.60s is too %s; the %s is %s", by, text,
+			v < def->min ? "small" : "large", v < def->min ? "minimum" : "maximum",
+			limit);
 		return -EINVAL;
 	}
 	if (def->type == TEXT)

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/json.h"
+#include "common/utf8.h"
 #include "exporter/log.h"
-#include "exporter/utf8.h"
 
 #define JSON_TYPE	"application/json; charset=utf-8"
 #define PLAIN_TYPE	"text/plain; charset=utf-8"
@@ -20,6 +21,21 @@ static uint64_t monotonic_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* What to do about a segment that cannot be read; the message of a missing permission says it. */
+static const char *remedy(enum source_state state)
+{
+	switch (state) {
+	case SOURCE_INCOMPATIBLE:
+		return "use the exporter of the programs' release";
+	case SOURCE_DAMAGED:
+		return "is it the right file? shardmeter check says what is wrong with it";
+	case SOURCE_ERROR:
+		return "choose another one with --segment";
+	default:
+		return NULL;
+	}
 }
 
 /* One line when what the segment's name means has changed. */
@@ -42,14 +58,17 @@ static void log_change(struct pages_state *s, const struct source_status *status
 	} else if (status->up) {
 		level = LOG_LEVEL_WARN;
 		what = "the segment was removed, reading it until its programs end";
-	} else {
+	} else if (status->state == SOURCE_NO_SEGMENT || status->state == SOURCE_NOT_READY) {
 		/* That there is none, or none yet, is no mistake. */
-		level = status->state == SOURCE_NO_SEGMENT || status->state == SOURCE_NOT_READY ?
-			LOG_LEVEL_INFO : LOG_LEVEL_ERROR;
+		level = LOG_LEVEL_INFO;
+		what = "waiting for the segment, it is made by the first writer";
+	} else {
+		level = LOG_LEVEL_WARN;
 		what = "cannot read the segment";
 	}
 	log_at(level, what, "path", status->path, "state", source_state_name(status->state),
-		"error", status->message, "removed-files", status->removed_files ? removed : "");
+		"error", status->message, "remedy", status->up ? NULL : remedy(status->state),
+		"removed-files", status->removed_files ? removed : "");
 }
 
 static void read_source(struct pages_state *s, struct source_reading *ret_reading)
@@ -58,7 +77,15 @@ static void read_source(struct pages_state *s, struct source_reading *ret_readin
 	log_change(s, &ret_reading->status);
 }
 
-int pages_metrics(struct pages_state *s, struct body *b, struct source_status *ret_status)
+void pages_look(struct pages_state *s)
+{
+	struct source_reading reading;
+
+	read_source(s, &reading);
+	source_release(&reading);
+}
+
+int pages_metrics(struct pages_state *s, struct buf *b, struct source_status *ret_status)
 {
 	struct source_reading reading;
 	struct recorder_stats recorder;
@@ -84,60 +111,52 @@ static int metrics(struct pages_state *s, struct page *page)
 		return 0;
 	}
 	log_error("the exposition could not be written", "error", strerror(-rc));
-	body_free(&page->body);
+	buf_free(&page->body);
 	page->status = 500;
-	body_printf(&page->body, "The exposition could not be written: %s.\n", strerror(-rc));
+	buf_printf(&page->body, "The exposition could not be written: %s.\n", strerror(-rc));
 	return 0;
 }
 
 static int healthy(struct pages_state *s, struct page *page)
 {
 	(void)s;
-	body_puts(&page->body, "shardmeter-exporter is healthy.\n");
+	buf_puts(&page->body, "shardmeter-exporter is healthy.\n");
 	return 0;
 }
 
-static void put_json_text(struct body *b, const char *text)
+static void put_json_text(struct buf *b, const char *text)
 {
 	size_t n, left = strlen(text);
-	uint32_t code;
+	char one[JSON_CHAR];
 
-	body_puts(b, "\"");
+	buf_puts(b, "\"");
 	for (; left; text += n, left -= n) {
-		n = utf8_next(text, left, &code);
-		if (!n) {
-			n = 1;
-			body_puts(b, "\xef\xbf\xbd");
-		} else if (*text == '"' || *text == '\\') {
-			body_printf(b, "\\%c", *text);
-		} else if (!utf8_is_printable(code)) {
-			body_printf(b, "\\u%04x", code & 0xffff);
-		} else {
-			body_put(b, text, n);
-		}
+		n = json_next(text, left, one);
+		buf_puts(b, one);
 	}
-	body_puts(b, "\"");
+	buf_puts(b, "\"");
 }
 
-static void put_reason(struct body *b, unsigned *n, const char *code, const char *message)
+static void put_reason(struct buf *b, unsigned *n, const char *code, const char *message)
 {
-	body_puts(b, (*n)++ ? ",\n  {\"code\": " : "\n  {\"code\": ");
+	buf_puts(b, (*n)++ ? ",\n  {\"code\": " : "\n  {\"code\": ");
 	put_json_text(b, code);
-	body_puts(b, ", \"message\": ");
+	buf_puts(b, ", \"message\": ");
 	put_json_text(b, message);
-	body_puts(b, "}");
+	buf_puts(b, "}");
 }
 
 /*
  * Reasons are why this is not ready: nothing of the segment to show, or shutting down. Warnings are
- * what else is wrong: history that is not written does not make a scrape worse.
+ * what else is wrong: history that is not written does not make a scrape worse. The segment is told
+ * so that one can see whether it is the one that is meant: `shardmeter doctor` compares.
  */
 static int ready(struct pages_state *s, struct page *page)
 {
 	struct source_reading reading;
 	struct recorder_stats recorder;
 	const struct source_status *status = &reading.status;
-	struct body *b = &page->body;
+	struct buf *b = &page->body;
 	unsigned reasons = 0, warnings = 0;
 
 	read_source(s, &reading);
@@ -145,49 +164,52 @@ static int ready(struct pages_state *s, struct page *page)
 	recorder_stats(s->recorder, &recorder);
 	page->status = status->up && !s->stopping ? 200 : 503;
 	page->type = JSON_TYPE;
-	body_printf(b, "{\"ready\": %s,\n \"reasons\": [", page->status == 200 ? "true" : "false");
+	buf_printf(b, "{\"ready\": %s,\n \"segment_id\": \"%s\",\n \"segment\": ",
+		page->status == 200 ? "true" : "false", status->id);
+	put_json_text(b, status->path);
+	buf_puts(b, ",\n \"reasons\": [");
 	if (!status->up)
 		put_reason(b, &reasons, source_state_name(status->state), status->message);
 	if (s->stopping)
 		put_reason(b, &reasons, "stopping", "the exporter is shutting down");
-	body_puts(b, "],\n \"warnings\": [");
+	buf_puts(b, "],\n \"warnings\": [");
 	if (status->up && status->state != SOURCE_UP)
 		put_reason(b, &warnings, "segment_removed", status->message);
 	if (recorder.enabled && !recorder.up)
 		put_reason(b, &warnings, "store_down", recorder.message);
-	body_puts(b, "]}\n");
+	buf_puts(b, "]}\n");
 	return 0;
 }
 
-static void put_html_text(struct body *b, const char *text)
+static void put_html_text(struct buf *b, const char *text)
 {
 	size_t n, left = strlen(text);
 	uint32_t code;
 
 	for (; left; text += n, left -= n) {
 		n = utf8_next(text, left, &code);
-		if (!n || !utf8_is_printable(code)) {
+		if (!n || utf8_is_hidden(code)) {
 			n = n ? n : 1;
-			body_puts(b, "\xef\xbf\xbd");
+			buf_puts(b, "\xef\xbf\xbd");
 		} else if (strchr("<>&\"'", (int)code) && code < 0x80) {
-			body_printf(b, "&#%u;", code);
+			buf_printf(b, "&#%u;", code);
 		} else {
-			body_put(b, text, n);
+			buf_put(b, text, n);
 		}
 	}
 }
 
 static int landing(struct pages_state *s, struct page *page)
 {
-	struct body *b = &page->body;
+	struct buf *b = &page->body;
 
 	page->type = HTML_TYPE;
-	body_puts(b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	buf_puts(b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 		"<meta name=\"viewport\" content=\"width=device-width\">\n"
 		"<title>Shardmeter exporter</title>\n</head>\n<body>\n<h1>Shardmeter exporter</h1>\n"
 		"<p>Version " SHARDMETER_VERSION ", segment <code>");
 	put_html_text(b, source_path(s->source));
-	body_puts(b, "</code></p>\n<ul>\n"
+	buf_puts(b, "</code></p>\n<ul>\n"
 		"<li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>\n"
 		"<li><a href=\"/-/healthy\">/-/healthy</a>: the exporter serves</li>\n"
 		"<li><a href=\"/-/ready\">/-/ready</a>: there is a segment to serve</li>\n"
@@ -217,7 +239,7 @@ int pages_find(struct pages_state *s, const char *path, struct page *ret_page)
 	if (rc == 0 && page.body.failed)
 		rc = -ENOMEM;
 	if (rc < 0)
-		body_free(&page.body);
+		buf_free(&page.body);
 	else
 		*ret_page = page;
 	return rc;

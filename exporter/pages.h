@@ -24,14 +24,17 @@ struct pages_state {
 struct page {
 	unsigned status;
 	const char *type;
-	struct body body;	/* the caller's */
+	struct buf body;	/* the caller's */
 };
 
 /* pages_find - the page at a path: fills ret_page and returns 0; -ENOENT when there is none;
  * -ENOMEM. */
 int pages_find(struct pages_state *s, const char *path, struct page *ret_page);
 
+/* pages_look - read once, so that the log says at the start what the segment's name means. */
+void pages_look(struct pages_state *s);
+
 /* pages_metrics - the exposition; *ret_status is what it was made of. 0 or -errno. */
-int pages_metrics(struct pages_state *s, struct body *b, struct source_status *ret_status);
+int pages_metrics(struct pages_state *s, struct buf *b, struct source_status *ret_status);
 
 #endif /* EXPORTER_PAGES_H */

@@ -150,6 +150,19 @@ static void look(struct source *s)
 		attach(s);
 }
 
+static void fill_id(const struct source_reading *reading, char ret_id[33])
+{
+	const unsigned char *id;
+	unsigned i;
+
+	ret_id[0] = '\0';
+	if (!reading->n)
+		return;
+	id = reading->snapshot[0]->segment->segment_id;
+	for (i = 0; i < sizeof(reading->snapshot[0]->segment->segment_id); i++)
+		snprintf(ret_id + 2 * i, 3, "%02x", id[i]);
+}
+
 static void fill_status(const struct source *s, size_t n, struct source_status *ret_status)
 {
 	ret_status->state = s->state;
@@ -190,6 +203,7 @@ void source_read(struct source *s, unsigned flags, struct source_reading *ret_re
 		drop(s, i);
 	}
 	fill_status(s, reading.n, &reading.status);
+	fill_id(&reading, reading.status.id);
 	*ret_reading = reading;
 }
 

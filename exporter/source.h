@@ -41,6 +41,7 @@ struct source_status {
 	enum source_state state;	/* of the newest file */
 	char message[SM_DIAG_MESSAGE];	/* "" when up */
 	char path[4096];
+	char id[33];			/* of the newest file that was read, in hex; "": none */
 	int up;				/* values of the segment as it should be: from the file that
 					   the name means, or it was removed and its programs live */
 	unsigned current_files;		/* 1 if the file that the name means is attached */

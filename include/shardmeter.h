@@ -602,7 +602,7 @@ static inline size_t sm_bucket_(const struct sm_buckets_ *b, uint64_t bits)
 }
 
 /* Number of the highest bit that is set in x, which is not 0. */
-static inline unsigned sm_high_bit_(uint64_t x)
+static inline uint64_t sm_high_bit_(uint64_t x)
 {
 #if defined(__x86_64__)
 	uint64_t n;
@@ -610,9 +610,9 @@ static inline unsigned sm_high_bit_(uint64_t x)
 	/* The instruction reads its output, too, which the compiler does not know: give it x there, or
 	 * it waits for whatever was in that register (1.6 ns). */
 	__asm__("bsrq %1, %0" : "=r"(n) : "r"(x), "0"(x) : "cc");
-	return (unsigned)n;
+	return n;
 #else
-	return 63u - (unsigned)__builtin_clzll(x);
+	return 63 - (uint64_t)__builtin_clzll(x);
 #endif
 }
 
@@ -620,10 +620,11 @@ static inline unsigned sm_high_bit_(uint64_t x)
 static inline size_t sm_bucket_ns_(const struct sm_buckets_ *b, uint64_t ns)
 {
 	uint64_t from_base = ns + SM_NS_BASE_;
-	unsigned high = sm_high_bit_(from_base), more;
-	size_t cell = ((size_t)high << SM_NS_BITS_) + (size_t)(from_base << SM_NS_BITS_ >> high);
+	uint64_t high = sm_high_bit_(from_base);
+	uint64_t cell = (high << SM_NS_BITS_) + (from_base << SM_NS_BITS_ >> high);
 	size_t i = (size_t)((b->guide_ns[cell] + ns) >> 52) +
 		   (size_t)((b->guide_ns[cell + SM_NS_CELLS_] + ns) >> 52);
+	unsigned more;
 
 	for (more = b->extra_ns; more; more--)
 		i += ns > b->bounds_ns[i];

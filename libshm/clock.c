@@ -37,6 +37,8 @@
 #define PAIR_WIDTH_MAX 20000		/* ticks; wider: we were interrupted each time */
 #define RATE_MIN (UINT64_C(1) << 60)	/* ns per tick << 64, of 16 GHz; of 1 GHz is 2^64 */
 
+#define READ_TICKS (UINT64_C(1) << 63)	/* in a reading of sm_clock_(): not ns */
+
 enum { TSC_OFF, TSC_PUBLISHING, TSC_ON };
 
 /* Written once, before state becomes TSC_ON. */
@@ -171,6 +173,16 @@ static __attribute__((noinline)) uint64_t monotonic_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+static __attribute__((noinline)) uint64_t monotonic_since_ns(uint64_t start)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	/* A branch, which is foreseen; a conditional move would wait for the clock once more. */
+	if (__builtin_expect_with_probability(now < start, 0, 1.0))
+		return 0;
+	return now - start;
+}
+
 uint64_t sm_now_ns(void)
 {
 	if (load_acquire(&tsc.state) != TSC_ON)		/* pairs with clock_use_tsc() */
@@ -178,21 +190,21 @@ uint64_t sm_now_ns(void)
 	return ticks_ns(ticks_now(), tsc.rate) + tsc.offset_ns;
 }
 
-/* The lowest bit tells the clocks apart, for the counter may be taken into use meanwhile. */
+/* The highest bit tells the clocks apart, for the counter may be taken into use meanwhile. */
 uint64_t sm_clock_(void)
 {
 	if (load_acquire(&tsc.state) != TSC_ON)
-		return monotonic_ns() << 1;
-	return ticks_now() << 1 | 1;
+		return monotonic_ns();
+	return ticks_now() | READ_TICKS;
 }
 
 uint64_t sm_clock_since_(uint64_t reading)
 {
 	uint64_t ticks;
 
-	if (!(reading & 1))
-		return sm_since_ns_(reading >> 1);
-	ticks = ticks_now() - (reading >> 1);
+	if (!(reading & READ_TICKS))
+		return monotonic_since_ns(reading);
+	ticks = ticks_now() - (reading ^ READ_TICKS);
 	return (int64_t)ticks < 0 ? 0 : ticks_ns(ticks, tsc.rate);
 }
 

@@ -35,18 +35,12 @@ static uint64_t allocated(int fd)
 
 static int fold_the_dead(const struct region *r, int fd, uint64_t before_boot_ns, unsigned *ret_folded)
 {
-	struct sm_slot *s;
 	uint64_t last;
 	uint32_t i;
 	int rc;
 
 	for (i = 1; i < r->geo.nslots; i++) {
-		s = region_slot(r, i);
-		if (s->state != SM_SLOT_LIVE || slot_alive(r, fd, i))
-			continue;
-		last = load_relaxed(&s->heartbeat_boot_ns);
-		last = last > s->claimed_boot_ns ? last : s->claimed_boot_ns;
-		if (last > before_boot_ns)
+		if (!slot_dead(r, fd, i, &last) || last > before_boot_ns)
 			continue;
 		rc = slot_fold(r, fd, i);
 		if (rc)

@@ -37,6 +37,18 @@ bool slot_alive(const struct region *r, int fd, uint32_t slot)
 	return load_acquire(&s->state) == SM_SLOT_LIVE && life_held(fd, slot) != 0;
 }
 
+bool slot_dead(const struct region *r, int fd, uint32_t slot, uint64_t *ret_last_boot_ns)
+{
+	const struct sm_slot *s = region_slot(r, slot);
+	uint64_t heartbeat;
+
+	if (s->state != SM_SLOT_LIVE || slot_alive(r, fd, slot))
+		return false;
+	heartbeat = load_relaxed(&s->heartbeat_boot_ns);
+	*ret_last_boot_ns = heartbeat > s->claimed_boot_ns ? heartbeat : s->claimed_boot_ns;
+	return true;
+}
+
 uint32_t slot_holding(const struct region *r, int fd, uint32_t bit, uint32_t except)
 {
 	uint32_t i;
@@ -83,19 +95,12 @@ static uint32_t longest_dead(const struct region *r, int fd)
 {
 	uint64_t last, oldest = UINT64_MAX;
 	uint32_t i, found = UINT32_MAX;
-	struct sm_slot *s;
 
-	for (i = 1; i < r->geo.nslots; i++) {
-		s = region_slot(r, i);
-		if (s->state != SM_SLOT_LIVE || slot_alive(r, fd, i))
-			continue;
-		last = load_relaxed(&s->heartbeat_boot_ns);
-		last = last > s->claimed_boot_ns ? last : s->claimed_boot_ns;
-		if (last < oldest) {
+	for (i = 1; i < r->geo.nslots; i++)
+		if (slot_dead(r, fd, i, &last) && last < oldest) {
 			oldest = last;
 			found = i;
 		}
-	}
 	return found;
 }
 

@@ -31,6 +31,9 @@ int slot_claim(const struct region *r, int fd, const struct slot_identity *who, 
 /* Is the writer of this slot alive? fd as for life_held(). A failed query counts as alive. */
 bool slot_alive(const struct region *r, int fd, uint32_t slot);
 
+/* Was this slot left by a writer that is dead? *ret_last_boot_ns: its last sign of life. */
+bool slot_dead(const struct region *r, int fd, uint32_t slot, uint64_t *ret_last_boot_ns);
+
 /* Does a live writer other than `except` hold this bit (family or nfamilies + series)? Its slot, or
  * UINT32_MAX. */
 uint32_t slot_holding(const struct region *r, int fd, uint32_t bit, uint32_t except);

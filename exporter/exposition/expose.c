@@ -4,7 +4,15 @@
 
 #include <errno.h>
 
-int expose_text(struct body *b, const struct expose *e)
+int expose_sink(void *ctx, const char *data, size_t len)
+{
+	struct buf *b = ctx;
+
+	buf_put(b, data, len);
+	return b->failed ? -ENOMEM : 0;
+}
+
+int expose_text(struct buf *b, const struct expose *e)
 {
 	const struct source_reading *r = e->reading;
 	struct view view;
@@ -18,7 +26,7 @@ int expose_text(struct body *b, const struct expose *e)
 	if (rc < 0)
 		return rc;
 	if (r->n == 1)
-		rc = sm_snapshot_text(r->snapshot[0], 0, body_sink, b);
+		rc = sm_snapshot_text(r->snapshot[0], 0, expose_sink, b);
 	else
 		rc = expose_merged(b, &view);
 	if (rc == 0)

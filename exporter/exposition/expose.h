@@ -9,7 +9,7 @@
 #ifndef EXPOSITION_EXPOSE_H
 #define EXPOSITION_EXPOSE_H
 
-#include "exporter/exposition/body.h"
+#include "common/buf.h"
 #include "exporter/recorder.h"
 #include "exporter/source.h"
 
@@ -23,13 +23,16 @@ struct expose {
 };
 
 /* expose_text - append the exposition to b. 0, -ENOMEM, or what the library says. */
-int expose_text(struct body *b, const struct expose *e);
+int expose_text(struct buf *b, const struct expose *e);
+
+/* expose_sink - for sm_snapshot_text(); ctx is a struct buf. */
+int expose_sink(void *ctx, const char *data, size_t len);
 
 /* expose_merged - the families of several files and our metrics about them (merge.c). */
-int expose_merged(struct body *b, const struct view *v);
+int expose_merged(struct buf *b, const struct view *v);
 
 /* expose_own - the exporter's own metrics (own.c). v may be NULL; a name that a program uses in the
  * segment is left to it. */
-void expose_own(struct body *b, const struct expose *e, const struct view *v);
+void expose_own(struct buf *b, const struct expose *e, const struct view *v);
 
 #endif /* EXPOSITION_EXPOSE_H */

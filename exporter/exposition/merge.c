@@ -20,35 +20,35 @@
 /* ---- programs' families --------------------------------------------------------------------- */
 
 struct render {
-	struct body *out;
-	struct body labels;		/* of the series at hand, without braces */
+	struct buf *out;
+	struct buf labels;		/* of the series at hand, without braces */
 	const struct view *v;
 	const struct view_family *f;
 	int begun;			/* HELP and TYPE are written with the first sample */
 };
 
-static void put_escaped(struct body *b, const char *text, size_t len, int quotes)
+static void put_escaped(struct buf *b, const char *text, size_t len, int quotes)
 {
 	size_t i;
 
 	for (i = 0; i < len; i++) {
 		if (text[i] == '\n')
-			body_put(b, "\\n", 2);
+			buf_put(b, "\\n", 2);
 		else if (text[i] == '\\' || (quotes && text[i] == '"'))
-			body_put(b, (char[]){ '\\', text[i] }, 2);
+			buf_put(b, (char[]){ '\\', text[i] }, 2);
 		else
-			body_put(b, &text[i], 1);
+			buf_put(b, &text[i], 1);
 	}
 }
 
-static void put_label(struct body *b, const char *name, const char *value, size_t len)
+static void put_label(struct buf *b, const char *name, const char *value, size_t len)
 {
 	if (b->len)
-		body_put(b, ",", 1);
-	body_puts(b, name);
-	body_put(b, "=\"", 2);
+		buf_put(b, ",", 1);
+	buf_puts(b, name);
+	buf_put(b, "=\"", 2);
 	put_escaped(b, value, len, 1);
-	body_put(b, "\"", 1);
+	buf_put(b, "\"", 1);
 }
 
 static void put_sample(struct render *r, const char *suffix, const char *value)
@@ -57,24 +57,24 @@ static void put_sample(struct render *r, const char *suffix, const char *value)
 
 	if (!r->begun) {
 		if (*f->help) {
-			body_printf(r->out, "# HELP %s ", f->name);
+			buf_printf(r->out, "# HELP %s ", f->name);
 			put_escaped(r->out, f->help, strlen(f->help), 0);
-			body_put(r->out, "\n", 1);
+			buf_put(r->out, "\n", 1);
 		}
-		body_printf(r->out, "# TYPE %s %s\n", f->name, f->kind == SM_COUNTER ? "counter" :
+		buf_printf(r->out, "# TYPE %s %s\n", f->name, f->kind == SM_COUNTER ? "counter" :
 			f->kind == SM_HISTOGRAM ? "histogram" : "gauge");
 		r->begun = 1;
 	}
-	body_puts(r->out, f->name);
-	body_puts(r->out, suffix);
+	buf_puts(r->out, f->name);
+	buf_puts(r->out, suffix);
 	if (r->labels.len) {
-		body_put(r->out, "{", 1);
-		body_put(r->out, r->labels.data, r->labels.len);
-		body_put(r->out, "}", 1);
+		buf_put(r->out, "{", 1);
+		buf_put(r->out, r->labels.data, r->labels.len);
+		buf_put(r->out, "}", 1);
 	}
-	body_put(r->out, " ", 1);
-	body_puts(r->out, value);
-	body_put(r->out, "\n", 1);
+	buf_put(r->out, " ", 1);
+	buf_puts(r->out, value);
+	buf_put(r->out, "\n", 1);
 	r->out->failed |= r->labels.failed;
 }
 
@@ -282,36 +282,36 @@ static void cut(struct blocks *all, const char *text, size_t len)
 	}
 }
 
-static void put_blocks(struct body *b, const struct blocks *all)
+static void put_blocks(struct buf *b, const struct blocks *all)
 {
 	const struct sample *s;
 	size_t i, j;
 
 	for (i = 0; i < all->nblocks; i++) {
-		body_put(b, all->block[i].head, all->block[i].head_len);
+		buf_put(b, all->block[i].head, all->block[i].head_len);
 		for (j = 0; j < all->nsamples; j++) {
 			s = &all->sample[j];
 			if (s->block != i)
 				continue;
-			body_put(b, s->key, s->key_len);
+			buf_put(b, s->key, s->key_len);
 			if (s->added)
-				body_printf(b, " %" PRIu64 "\n",
+				buf_printf(b, " %" PRIu64 "\n",
 					(uint64_t)(strtoull(s->value, NULL, 10) + s->added));
 			else
-				body_printf(b, " %.*s\n", (int)s->value_len, s->value);
+				buf_printf(b, " %.*s\n", (int)s->value_len, s->value);
 		}
 	}
 }
 
-static int put_ours(struct body *b, const struct view *v)
+static int put_ours(struct buf *b, const struct view *v)
 {
-	struct body texts[VIEW_PARTS] = { { 0 } };
+	struct buf texts[VIEW_PARTS] = { { 0 } };
 	struct blocks all = { 0 };
 	size_t p;
 	int rc = 0;
 
 	for (p = 0; p < v->nparts && rc == 0; p++) {
-		rc = sm_snapshot_text(v->part[p], 0, body_sink, &texts[p]);
+		rc = sm_snapshot_text(v->part[p], 0, expose_sink, &texts[p]);
 		if (rc == 0 && texts[p].len)
 			cut(&all, texts[p].data, texts[p].len);
 	}
@@ -320,13 +320,13 @@ static int put_ours(struct body *b, const struct view *v)
 	if (all.failed)
 		rc = -ENOMEM;
 	for (p = 0; p < v->nparts; p++)
-		body_free(&texts[p]);
+		buf_free(&texts[p]);
 	free(all.block);
 	free(all.sample);
 	return rc;
 }
 
-int expose_merged(struct body *b, const struct view *v)
+int expose_merged(struct buf *b, const struct view *v)
 {
 	struct render r = { .out = b, .v = v };
 	size_t i;
@@ -337,6 +337,6 @@ int expose_merged(struct body *b, const struct view *v)
 		if (strncmp(r.f->info->name, OURS, sizeof(OURS) - 1) != 0)
 			put_family(&r);
 	}
-	body_free(&r.labels);
+	buf_free(&r.labels);
 	return put_ours(b, v);
 }

@@ -15,7 +15,7 @@
 #include "exporter/exposition/process.h"
 
 struct own {
-	struct body *out;
+	struct buf *out;
 	const struct view *v;
 };
 
@@ -42,7 +42,7 @@ static int family(const struct own *o, const char *name, const char *type, const
 {
 	if (is_taken(o->v, name))
 		return 0;
-	body_printf(o->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+	buf_printf(o->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 	return 1;
 }
 
@@ -55,7 +55,7 @@ static void sample(const struct own *o, const char *name, const char *labels, do
 		snprintf(text, sizeof(text), "%.0f", value);
 	else
 		sm_format_double(value, 0, text, sizeof(text));
-	body_printf(o->out, "%s%s %s\n", name, labels, text);
+	buf_printf(o->out, "%s%s %s\n", name, labels, text);
 }
 
 static void metric(const struct own *o, const char *name, const char *type, const char *help,
@@ -134,7 +134,7 @@ static void put_process(const struct own *o)
 		"Address space that the exporter may have.", p.virtual_max_bytes);
 }
 
-void expose_own(struct body *b, const struct expose *e, const struct view *v)
+void expose_own(struct buf *b, const struct expose *e, const struct view *v)
 {
 	struct own o = { .out = b, .v = v };
 	struct timespec now;

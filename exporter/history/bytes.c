@@ -237,6 +237,19 @@ const char *bytes_get_text(struct bytes_in *in, size_t *ret_len)
 	return b ? (const char *)b : "";
 }
 
+void bytes_key_u32(uint8_t key[4], uint32_t v)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		key[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+uint32_t bytes_from_key_u32(const uint8_t key[4])
+{
+	return (uint32_t)key[0] << 24 | (uint32_t)key[1] << 16 | (uint32_t)key[2] << 8 | key[3];
+}
+
 void bytes_key_u64(uint8_t key[8], uint64_t v)
 {
 	int i;

@@ -52,6 +52,8 @@ const char *bytes_get_text(struct bytes_in *in, size_t *ret_len);	/* not NUL-ter
 size_t bytes_left(const struct bytes_in *in);
 
 /* Big-endian: keys, which LMDB sorts as bytes. */
+void bytes_key_u32(uint8_t key[4], uint32_t v);
+uint32_t bytes_from_key_u32(const uint8_t key[4]);
 void bytes_key_u64(uint8_t key[8], uint64_t v);
 uint64_t bytes_from_key_u64(const uint8_t key[8]);
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exporter/utf8.h"
+#include "common/utf8.h"
 
 #define LABELS_MAX	64u	/* of a family; a segment's own limit is lower */
 #define STATES_MAX	255u
@@ -69,11 +69,12 @@ void dict_put_series(struct bytes_out *out, uint32_t family_id, const struct sm_
 /* Valid UTF-8 without NUL? */
 static int is_text(const char *text, size_t len)
 {
+	uint32_t code;
 	size_t n;
 
 	for (; len; text += n, len -= n) {
-		n = utf8_next(text, len, NULL);
-		if (!n || !*text)
+		n = utf8_next(text, len, &code);
+		if (!n || !code)
 			return 0;
 	}
 	return 1;

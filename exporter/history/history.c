@@ -306,10 +306,7 @@ int history_damaged(const struct history *h)
 
 static MDB_val id_key(uint8_t buf[4], uint32_t id)
 {
-	buf[0] = (uint8_t)(id >> 24);
-	buf[1] = (uint8_t)(id >> 16);
-	buf[2] = (uint8_t)(id >> 8);
-	buf[3] = (uint8_t)id;
+	bytes_key_u32(buf, id);
 	return (MDB_val){ .mv_size = 4, .mv_data = buf };
 }
 

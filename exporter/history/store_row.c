@@ -34,16 +34,8 @@ struct collect {
 
 static MDB_val id_key(uint8_t buf[4], uint32_t id)
 {
-	buf[0] = (uint8_t)(id >> 24);
-	buf[1] = (uint8_t)(id >> 16);
-	buf[2] = (uint8_t)(id >> 8);
-	buf[3] = (uint8_t)id;
+	bytes_key_u32(buf, id);
 	return (MDB_val){ .mv_size = 4, .mv_data = buf };
-}
-
-static uint32_t id_from_key(const uint8_t *b)
-{
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
 /* Find the record in s->record in a tree of the dictionary. 1 found, 0 not, -errno. */
@@ -319,7 +311,7 @@ static int encode(struct store *s, const struct view *v, uint64_t at_ms)
 static MDB_val gone_key(uint8_t buf[12], uint64_t at_ms, uint32_t id)
 {
 	bytes_key_u64(buf, at_ms);
-	id_key(buf + 8, id);
+	bytes_key_u32(buf + 8, id);
 	return (MDB_val){ .mv_size = 12, .mv_data = buf };
 }
 
@@ -415,7 +407,7 @@ static int load_record(struct store *s, MDB_dbi dbi, const MDB_val *key, const M
 
 	if (dbi == s->gone) {
 		at = key->mv_size == 12 ?
-			entry_by_id(ids, id_from_key((const uint8_t *)key->mv_data + 8)) : IDS_NONE;
+			entry_by_id(ids, bytes_from_key_u32((const uint8_t *)key->mv_data + 8)) : IDS_NONE;
 		if (at == IDS_NONE)
 			return -EBADMSG;
 		ids->entries[at].gone_ms = bytes_from_key_u64(key->mv_data);
@@ -424,7 +416,7 @@ static int load_record(struct store *s, MDB_dbi dbi, const MDB_val *key, const M
 	}
 	if (key->mv_size != 4)
 		return -EBADMSG;
-	id = id_from_key(key->mv_data);
+	id = bytes_from_key_u32(key->mv_data);
 	if (!id || id >= (dbi == s->families ? s->next_family : s->next_series))
 		return -EBADMSG;
 	if (dbi == s->series) {
@@ -542,7 +534,7 @@ int store_forget(struct store *s, MDB_txn *txn, uint64_t oldest_ms, unsigned lim
 		gone_ms = bytes_from_key_u64(key.mv_data);
 		if (gone_ms >= oldest_ms)
 			break;
-		rc = forget_series(s, txn, id_from_key((const uint8_t *)key.mv_data + 8));
+		rc = forget_series(s, txn, bytes_from_key_u32((const uint8_t *)key.mv_data + 8));
 		if (rc == 0)
 			rc = guard_errno(mdb_cursor_del(cursor, 0));
 	}

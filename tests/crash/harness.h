@@ -291,12 +291,12 @@ UNUSED static int run_process(void (*fn)(void *arg), void *arg)
 	return status;
 }
 
-static bool was_killed(int status)
+UNUSED static bool was_killed(int status)
 {
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
-static bool was_fine(int status)
+UNUSED static bool was_fine(int status)
 {
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }

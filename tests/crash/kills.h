@@ -26,7 +26,7 @@
 #include "counting.h"
 
 #define SEATS		6
-#define WRITER_SLOTS	(SEATS + 2)	/* one of them is the common writer's */
+#define WRITER_SLOTS	(SEATS + 4)	/* one of them is the common writer's */
 #define THREADS		4
 
 /* ---- seats ----------------------------------------------------------------------------------- */
@@ -214,7 +214,7 @@ static void start(struct manager *mg, struct place *p)
 	pid_t pid;
 
 	memset(l, 0, sizeof(*l));
-	if (random_below(100) < 55)
+	if (random_below(100) < 65)
 		snprintf(l->name, sizeof(l->name), "shard-%u", seat_number);
 	else
 		snprintf(l->name, sizeof(l->name), "job-%llu", (unsigned long long)mg->jobs++);

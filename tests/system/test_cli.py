@@ -226,9 +226,9 @@ class Updates(Case):
         self.create()
         self.ok('inc', 'jobs_total', 'job=a')
         for message, args in (
-                ('jobs_total has the labels: job; missing: job; not its labels: none', ['inc', 'jobs_total']),
+                ('jobs_total has the labels: job; missing: job\n', ['inc', 'jobs_total']),
                 ('missing: job; not its labels: jop', ['inc', 'jobs_total', 'jop=a']),
-                ('missing: none; not its labels: x', ['inc', 'jobs_total', 'job=a', 'x=y']),
+                ('labels: job; not its labels: x', ['inc', 'jobs_total', 'job=a', 'x=y']),
                 ('jobs_total is a counter: use inc', ['set', 'jobs_total', 'job=a', '1']),
                 ('jobs_total is a counter: use inc', ['dec', 'jobs_total', 'job=a']),
                 ('jobs_total is a counter: use inc', ['observe', 'jobs_total', '1', 'job=a']),
@@ -246,9 +246,25 @@ class Updates(Case):
                 ('jobs_total is a counter, not a gauge', ['inc', '--type', 'gauge', 'jobs_total', 'job=a']),
                 ('has the unit "", not "bytes"', ['inc', '--unit', 'bytes', 'jobs_total', 'job=a'])):
             self.assertIn(message, self.fails(2, *args, '--strict'))
-            self.assertIn(message, self.fails(0, *args))
+        self.assertIn('use inc', self.fails(0, 'set', 'jobs_total', 'job=a', '1'))
+        self.ok('set', '--strict', '--mode', 'sum', 'depth', '1')
+        self.ok('set', '--strict', '--mode', 'sum', 'depth', '2')
+        self.assertIn('depth is a gauge of mode sum, not max', self.fails(2, 'set', '--strict', '--mode', 'max', 'depth', '3'))
+        self.assertEqual(self.value('depth'), 2)
         self.assertEqual(self.value('jobs_total', job='a'), 1)
-        self.assertEqual([f['name'] for f in self.dump()['families']], ['first_total', 'jobs_total'])
+        self.assertEqual([f['name'] for f in self.dump()['families']], ['depth', 'first_total', 'jobs_total'])
+
+    def test_mistakes_in_the_arguments__exit_2_strict_or_not(self):
+        """A segment that is missing must not break a script; a typing mistake must show."""
+        for args in (['inc'], ['inc', 'x-y'], ['inc', '1bad_total'], ['inc', '--nosuch', 'x_total'],
+                     ['inc', 'x_total', 'by', 'many'], ['inc', '--type', 'summary', 'x_total'], ['inc', 'x_total', 'y'],
+                     ['dec', '--mode', 'none', 'x'], ['set', 'x'], ['set', 'x', '1', '2'], ['observe', 'x', 'y'],
+                     ['observe', '--buckets', '2,1', 'x', '1']):
+            for segment in ('here', 'gone'):
+                env = {'SHARDMETER_SEGMENT': os.path.join(self.dir, segment)}
+                self.fails(2, *args, env=env)
+                self.fails(2, *args, '--strict', env=env)
+        self.assertIn('not starting with a digit', self.fails(2, 'inc', '1bad_total'))
 
     def test_a_programs_family__is_updated_as_it_is(self):
         w = self.writer()
@@ -616,7 +632,8 @@ class Look(Case):
         self.assertIn('Gr\\xc3\\xbc\\xc3\\x9fe', out)
         self.assertTrue(out.isascii())
         code, out = self.terminal('inc', '--strict', 'x\x1b[2J')
-        self.assertEqual((code, out), (2, 'shardmeter inc: "x\\x1b[2J" is not a metric name (letters, digits and _)\r\n'))
+        self.assertEqual((code, out), (2, 'shardmeter inc: "x\\x1b[2J" is not a metric name (letters, digits and _, not '
+                                          'starting with a digit)\r\n'))
 
     def test_writers__states_ages_and_restarts(self):
         live, ended = self.writer('shard-1'), self.writer('shard-2')
@@ -733,6 +750,38 @@ class Keep(Case):
         self.assertIn('no regular file', self.fails(2, 'rm', '--segment', self.dir, '--force'))
         self.assertTrue(os.path.exists(other))
 
+    def test_no_such_segment__same_words_everywhere(self):
+        gone = os.path.join(self.dir, 'gone')
+        for args in (['ls', '-S', gone], ['ls', '-l', '-S', gone], ['ls', '--json', '-S', gone], ['dump', '-S', gone],
+                     ['rm', f'--segment={gone}']):
+            result = self.run_cli(*args)
+            self.assertEqual(result.returncode, 3, args)
+            self.assertEqual(result.stderr, f'shardmeter {args[0]}: no segment {gone}; is the program that counts running? '
+                             '"shardmeter ls" lists what is there\n')
+        self.create()
+        os.chmod(self.segment, 0o600)
+        os.chmod(self.dir, 0o755)
+        for args in (['ls', '-l'], ['rm', '--segment'], ['writers']):
+            message = self.fails(6, *args, '-S', self.segment, user=NOBODY, group=NOBODY, extra_groups=[])
+            self.assertEqual(message.count(self.segment), 1, message)
+            self.assertIn('run as that user', message)
+
+    def test_choosing__layout_files_are_no_segments(self):
+        """By names: in the place where all segments of the machine are."""
+        names = [f'cli-test-{os.getpid()}-{i}' for i in range(2)]
+        paths = [f'/dev/shm/shardmeter.{n}' for n in names]
+        for path in [*paths, paths[0] + '.layout9']:
+            self.addCleanup(lambda p=path: os.path.exists(p) and os.unlink(p))
+        for name in names:
+            self.ok('inc', '--create', '--strict', '-S', name, 'x_total')
+        with open(paths[0] + '.layout9', 'wb'):
+            pass
+        listed = self.run_cli('ls', env={'SHARDMETER_SEGMENT': ''}).stdout.splitlines()
+        self.assertLessEqual(set(names), set(listed))
+        self.assertFalse([n for n in listed if 'layout9' in n])
+        # By default others' segments would count, too: choose by the beginning of ours.
+        self.assertEqual(self.run_cli('ls', '-S', f'cli-test-{os.getpid()}-').returncode, 4)
+
     def test_size__parts_add_up(self):
         size = json.loads(self.ok('size', '--writers', '16', '--histograms', '360', '--json'))
         parts = [size[k] for k in ('base', 'writers', 'counters', 'gauges', 'histograms')]
@@ -770,6 +819,11 @@ class Doctor(Case):
         self.addCleanup(stop)
         return f'127.0.0.1:{server.server_address[1]}'
 
+    def ready(self):
+        """What an exporter of our segment answers."""
+        segment = self.dump()['segment']
+        return json.dumps({'ready': True, 'segment_id': segment['id'], 'segment': segment['path']}).encode()
+
     def doctor(self, *args, **kwargs):
         """Exit code and {check: (level, text, remedy)}."""
         result = self.run_cli('doctor', *args, **kwargs)
@@ -786,14 +840,14 @@ class Doctor(Case):
 
     def test_all_well__is_0(self):
         self.writer().do('beat', 'jobs 1')
-        code, found = self.doctor('--exporter', self.serve(200, b'ready\n'))
+        code, found = self.doctor('--exporter', self.serve(200, self.ready()))
         # Two things depend on the machine: the size of /dev/shm and logind.
         bad = {k: v for k, v in found.items() if v[0] != 'ok' and k not in ('memory', 'logind')}
         self.assertEqual(bad, {})
         self.assertEqual(code, 0 if all(v[0] == 'ok' for v in found.values()) else 1)
         self.assertEqual(set(found), {'environment', 'segment', 'layout', 'rights', 'memory', 'logind', 'writers',
                                       'names', 'heartbeats', 'refused', 'fill', 'structure', 'exporter'})
-        code, found = self.doctor('--exporter', self.serve(200, b''), env={'SHARDMETER_DISABLE': '1'})
+        code, found = self.doctor('--exporter', self.serve(200, self.ready()), env={'SHARDMETER_DISABLE': '1'})
         self.assertEqual((code, found['environment'][0]), (1, 'warn'))
 
     def test_troubles__are_named_with_their_remedies(self):
@@ -806,10 +860,12 @@ class Doctor(Case):
         second.do('beat', 'label ff')
         code, found = self.doctor(*none)
         self.assertEqual(code, 1)
-        self.assertIn('~2', found['names'][1])
+        self.assertIn('same~2', found['names'][1])
         self.assertIn('SHARDMETER_WRITER', found['names'][2])
-        self.assertEqual(found['refused'][1], 'label_value: 1')
+        self.assertEqual(found['refused'][1], 'label_value: 1 so far, most by same~2')
         self.assertTrue(found['refused'][2])
+        second.kill()
+        self.assertEqual(self.doctor(*none)[1]['names'][0], 'ok')
         os.chmod(self.segment, 0o666)
         self.assertEqual(self.doctor(*none)[0], 6)
         os.chmod(self.segment, 0o640)
@@ -844,6 +900,17 @@ class Doctor(Case):
         self.assertIn('start shardmeter-exporter', found['exporter'][2])
         code, found = self.doctor(env={'SHARDMETER_EXPORTER_WEB_LISTEN_ADDRESS': address})
         self.assertIn(address, found['exporter'][1])
+
+    def test_exporter__of_another_segment_or_none(self):
+        self.create()
+        other = json.dumps({'ready': True, 'segment_id': '0' * 32, 'segment': '/run/shardmeter/else'}).encode()
+        code, found = self.doctor('-e', self.serve(200, other))
+        self.assertEqual((code, found['exporter'][0]), (2, 'fail'))
+        self.assertIn('serves another segment: /run/shardmeter/else', found['exporter'][1])
+        code, found = self.doctor('-e', self.serve(200, b'hello\n'))
+        self.assertIn('not as shardmeter-exporter does', found['exporter'][1])
+        self.assertIn('something else listens', found['exporter'][2])
+        self.assertIn('use ADDRESS:PORT', self.doctor('-e', 'bogus')[1]['exporter'][2])
 
     def test_json__says_the_same(self):
         self.create()

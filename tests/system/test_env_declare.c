@@ -217,9 +217,9 @@ static void counters__of_three_ways_to_count__add_up(void)
 		if (pid == 0) {
 			struct sm *m = open_writer(i == 0 ? "c" : i == 1 ? "js" : "py");
 			struct sm_counter *c = sm_counter(
-				declare_family(m, &(struct sm_family_options){ .kind = SM_COUNTER,
-							  .name = "c_total",
-							  .number = numbers[i] }),
+				declare_family(m, &(struct sm_family_options){
+					.kind = SM_COUNTER, .name = "c_total",
+					.number = numbers[i] }),
 				SM_NO_LABELS);
 
 			sm_counter_add_double(c, i == 0 ? 100 : 1.25);

@@ -42,8 +42,8 @@ static uint64_t observed(
 
 	CHECK(f && f->nbounds < 64);
 	for (i = 0; i < f->nseries; i++) {
-		if (strcmp(f->series[i].values[0].ptr, first) ||
-			strcmp(f->series[i].values[1].ptr, second))
+		if (strcmp(f->series[i].values[0].ptr, first) != 0 ||
+			strcmp(f->series[i].values[1].ptr, second) != 0)
 			continue;
 		CHECK(sm_snapshot_classic(s, &f->series[i], SM_ALL_WRITERS, counts, &total) == 0);
 		sum += counts[f->nbounds];

@@ -199,15 +199,12 @@ static void segment__of_many_removals__does_not_fill_up(void)
 	for (i = 0; i < 500; i++) {
 		snprintf(text, sizeof(text), "value %u", i % 100);
 		c = family(m);
-		h = declare_family(m, &(struct sm_family_options){ .kind = SM_HISTOGRAM,
-					      .name = "h",
-					      .unit = SM_SECONDS,
-					      .labels = { "l" },
-					      .exemplars = 1 });
-		g = declare_family(m, &(struct sm_family_options){ .kind = SM_GAUGE,
-					      .name = "g",
-					      .labels = { "l" },
-					      .mode = SM_MODE_MOSTRECENT });
+		h = declare_family(m, &(struct sm_family_options){
+			.kind = SM_HISTOGRAM, .name = "h", .unit = SM_SECONDS,
+			.labels = { "l" }, .exemplars = 1 });
+		g = declare_family(m, &(struct sm_family_options){
+			.kind = SM_GAUGE, .name = "g", .labels = { "l" },
+			.mode = SM_MODE_MOSTRECENT });
 		sm_counter_add(sm_counter(c, SM_LABELS(text)), i + 1);
 		sm_histogram_observe(sm_histogram(h, SM_LABELS(text)), 1);
 		sm_gauge_set(sm_gauge(g, SM_LABELS(text)), i);

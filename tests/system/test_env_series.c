@@ -133,6 +133,40 @@ static void overflow__of_each_type__counts(void)
 	check_sane(test_path);
 }
 
+/* A handle that could not be bound, and finds the cap reached when it could, counts as other,
+ * too. */
+static void cap__reached_while_a_handle_was_not_bound__makes_it_other(void)
+{
+	struct sm_options o = small("late");
+	struct sm_counter *c[5];
+	struct sm_family *f;
+	struct sm *late;
+	char text[16];
+	unsigned i;
+
+	o.flags |= SM_OPEN_NO_CREATE;
+	late = sm_open(&o, NULL);		/* there is no segment yet */
+	f = sm_declare(late, &(struct sm_family_options){
+		.kind = SM_COUNTER, .name = "c_total", .labels = { "l" }, .cap = 10 }, NULL);
+	for (i = 0; i < 5; i++) {
+		snprintf(text, sizeof(text), "late %u", i);
+		c[i] = sm_counter(f, SM_LABELS(text));
+		sm_counter_add(c[i], 1000);	/* into nowhere */
+	}
+	m = open_writer("w");
+	for (i = 0; i < 8; i++) {
+		snprintf(text, sizeof(text), "%u", i);
+		sm_counter_add(sm_counter(family("c_total", "l", 10), SM_LABELS(text)), 1);
+	}
+	CHECK(sm_heartbeat(late) == 0);
+	for (i = 0; i < 5; i++)
+		sm_counter_add(c[i], 1);
+	CHECK_U64(count_of(test_path, "c_total"), 13);
+	CHECK_U64(number_of_series("c_total"), 11);
+	CHECK_U64(count_in_series("c_total", "__other__"), 3);
+	check_sane(test_path);
+}
+
 /* Removing series makes room below the cap. */
 static void cap__after_a_removal__has_room(void)
 {
@@ -177,10 +211,9 @@ static void values__of_id_labels__are_normalised(void)
 	/* Others are not, unless they are asked to be. */
 	sm_counter_add(sm_counter(family("shard_total", "shard", 0), SM_LABELS("42")), 1);
 	CHECK_U64(count_in_series("shard_total", "42"), 1);
-	sm_counter_add(sm_counter(declare_family(m, &(struct sm_family_options){ .kind = SM_COUNTER,
-							    .name = "path_total",
-							    .labels = { "method", "path" },
-							    .normalise = 2 }),
+	sm_counter_add(sm_counter(declare_family(m, &(struct sm_family_options){
+		.kind = SM_COUNTER, .name = "path_total", .labels = { "method", "path" },
+		.normalise = 2 }),
 			       SM_LABELS("GET2", "/users/42/tracks/7")),
 		1);
 	CHECK_U64(count_in_series("path_total", "GET2"), 1);
@@ -191,10 +224,9 @@ static void values__of_id_labels__are_normalised(void)
 			      "/users/:id/tracks/:id") == 0);
 		sm_snapshot_free(s);
 	}
-	sm_counter_add(sm_counter(declare_family(m, &(struct sm_family_options){ .kind = SM_COUNTER,
-							    .name = "raw_total",
-							    .labels = { "user" },
-							    .normalise = SM_NORMALISE_NONE }),
+	sm_counter_add(sm_counter(declare_family(m, &(struct sm_family_options){
+		.kind = SM_COUNTER, .name = "raw_total", .labels = { "user" },
+		.normalise = SM_NORMALISE_NONE }),
 			       SM_LABELS("42")),
 		1);
 	CHECK_U64(count_in_series("raw_total", "42"), 1);
@@ -316,6 +348,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(series__beyond_the_cap__count_as_other),
 	TEST_CASE(cap__over_several_processes__is_one),
 	TEST_CASE(overflow__of_each_type__counts),
+	TEST_CASE(cap__reached_while_a_handle_was_not_bound__makes_it_other),
 	TEST_CASE(cap__after_a_removal__has_room),
 	TEST_CASE(values__of_id_labels__are_normalised),
 	TEST_CASE(value__that_is_too_long_or_not_utf8__is_refused),

@@ -52,10 +52,9 @@ static void be_a_writer(unsigned number, const struct gate *gate)
 	m = sm_open(&o, &diag);
 	if (diag.error)
 		FAIL("%s: %s", name, diag.message);
-	f = declare_family(m, &(struct sm_family_options){ .kind = SM_HISTOGRAM,
-				      .name = "command_duration_seconds",
-				      .unit = SM_SECONDS,
-				      .labels = { "command" } });
+	f = declare_family(m, &(struct sm_family_options){
+		.kind = SM_HISTOGRAM, .name = "command_duration_seconds", .unit = SM_SECONDS,
+		.labels = { "command" } });
 	for (i = 0; i < HISTOGRAMS; i++) {
 		snprintf(text, sizeof(text), "command %u", i);
 		histogram[i] = sm_histogram(f, SM_LABELS(text));

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import random
+import re
 import signal
 import socket
 import stat
@@ -222,7 +223,9 @@ def test_every_kind_and_awkward_labels():
         assert one(samples, 'queue') == 10
         assert one(samples, 'voice', writer='shard-2') is None
         assert one(samples, 'shardmeter_writer_up', writer='shard-2') == 0
-        assert e.ready() == (200, {'ready': True, 'reasons': [], 'warnings': []})
+        status, ready = e.ready()
+        assert re.fullmatch('[0-9a-f]{32}', ready.pop('segment_id')), ready
+        assert (status, ready) == (200, {'ready': True, 'segment': p.segment, 'reasons': [], 'warnings': []})
 
 
 def test_programs_may_have_process_metrics():
@@ -363,6 +366,19 @@ def test_broken_segments_are_named():
         assert e.value('a_total') == 2
 
 
+def test_the_log_says_at_the_start_what_there_is():
+    """Before any request."""
+    with Place() as p:
+        e = p.exporter(storage=False)
+        wait_for(lambda: 'waiting for the segment' in e.log(), 'state of the segment')
+        assert re.search('level=info msg="waiting for the segment.*state=no_segment', e.log()), e.log()
+        with open(p.segment, 'wb') as f:
+            f.write(b'not a segment at all' * 1000)
+        e = p.exporter(storage=False)
+        wait_for(lambda: 'cannot read the segment' in e.log(), 'state of the segment')
+        assert re.search('level=warn msg="cannot read.*state=damaged.*remedy=', e.log()), e.log()
+
+
 def test_no_permission_is_named():
     if os.geteuid() != 0:
         raise unittest.SkipTest('root is needed to become another user')
@@ -376,7 +392,7 @@ def test_no_permission_is_named():
         status, ready = e.ready()
         assert status == 503 and ready['reasons'][0]['code'] == 'no_permission', ready
         assert e.value('shardmeter_segment_up') == 0
-        assert 'as root' not in e.log()
+        assert 'root is not needed' not in e.log()
         os.chmod(p.segment, 0o644)
         assert e.value('a_total') == 1
 
@@ -421,7 +437,7 @@ def test_help_version_and_usage():
         lines = [json.loads(line) for line in e.log().splitlines()]
         assert any('LOGLEVEL' in line.get('variable', '') for line in lines)
         r = run(f'--web.listen-address={e.address}', '--no-storage', env=p.env())
-        assert r.returncode == 2 and 'Address already in use' in r.stderr, r
+        assert r.returncode == 2 and 'Address already in use; --web.listen-address' in r.stderr, r
 
 
 def test_manual_page_lists_every_flag():

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // LINK: static
+// LDFLAGS: -rdynamic
 /*
  * test_proc_copies.c - the library twice in one process: linked in, and loaded as a shared
  * object; loaded and unloaded again and again. Each copy is a writer of its own, and neither
- * leaks.
+ * leaks. This program exports its copy, as those that load plugins do.
  */
 #include <dlfcn.h>
 #include <pthread.h>

@@ -17,8 +17,8 @@
 
 static struct sm *m;
 static struct sm_counter *plain, *atomic_only, *fixed, *as_double;
-static struct sm_histogram *histogram;
-static struct sm_updown *updown;
+static struct sm_histogram *histogram, *atomic_histogram;
+static struct sm_updown *updown, *atomic_updown;
 static struct sm_gauge *gauge;
 static uint64_t handled;
 
@@ -27,18 +27,19 @@ static void declare_all(void)
 	m = open_writer("w");
 	plain = open_counter(m, "plain_total");
 	atomic_only = open_counter(m, "atomic_total");
-	fixed = sm_counter(declare_family(m, &(struct sm_family_options){ .kind = SM_COUNTER,
-						     .name = "fixed_total",
-						     .number = SM_NUMBER_FIXED,
-						     .decimals = 3 }),
+	fixed = sm_counter(declare_family(m, &(struct sm_family_options){
+		.kind = SM_COUNTER, .name = "fixed_total", .number = SM_NUMBER_FIXED,
+		.decimals = 3 }),
 		SM_NO_LABELS);
-	as_double = sm_counter(declare_family(m, &(struct sm_family_options){ .kind = SM_COUNTER,
-							 .name = "double_total",
-							 .number = SM_NUMBER_DOUBLE }),
+	as_double = sm_counter(declare_family(m, &(struct sm_family_options){
+		.kind = SM_COUNTER, .name = "double_total", .number = SM_NUMBER_DOUBLE }),
 		SM_NO_LABELS);
 	histogram = open_histogram(m, "h");
+	atomic_histogram = open_histogram(m, "atomic_h");
 	updown = sm_updown(declare_family(m, &(struct sm_family_options){
 		.kind = SM_UPDOWN, .name = "u" }), SM_NO_LABELS);
+	atomic_updown = sm_updown(declare_family(m, &(struct sm_family_options){
+		.kind = SM_UPDOWN, .name = "atomic_u" }), SM_NO_LABELS);
 	gauge = open_gauge(m, "g", SM_MODE_MOSTRECENT);
 }
 
@@ -50,6 +51,8 @@ static void update_all(void)
 	sm_histogram_observe(histogram, .25);
 	sm_updown_add(updown, 1);
 	sm_counter_add_signal(atomic_only, 1);
+	sm_histogram_observe_signal(atomic_histogram, .25);
+	sm_updown_add_signal(atomic_updown, 1);
 	sm_gauge_set(gauge, 4);
 }
 
@@ -61,6 +64,8 @@ static void check_totals(uint64_t n, bool gone)
 	struct sm_value v;
 
 	CHECK_U64(count_in(s, "atomic_total", SM_ALL_WRITERS), n);
+	CHECK_U64(count_in(s, "atomic_h", SM_ALL_WRITERS), n);
+	CHECK_U64(count_in(s, "atomic_u", SM_ALL_WRITERS), gone ? 0 : n);
 	CHECK(sm_snapshot_number(s, series, SM_ALL_WRITERS, &v) == 0 && v.value == (double)n);
 	if (PLAIN_IS_EXACT) {
 		CHECK_U64(count_in(s, "plain_total", SM_ALL_WRITERS), n);

@@ -113,13 +113,9 @@ static void family__record__holds_all_texts(void **state)
 	const struct sm_family_rec *f;
 	const char *text;
 
-	assert_int_equal(declare_def(&(struct sm_family_options){ .kind = SM_STATESET,
-					     .name = "s",
-					     .help = "Help.",
-					     .unit = "u",
-					     .labels = { "a", "b" },
-					     .states = states,
-					     .nstates = 2 },
+	assert_int_equal(declare_def(&(struct sm_family_options){
+		.kind = SM_STATESET, .name = "s", .help = "Help.", .unit = "u",
+		.labels = { "a", "b" }, .states = states, .nstates = 2 },
 				 1, &record, &diag),
 		0);
 	f = region_family(r(), record);
@@ -144,7 +140,7 @@ static void family__that_nobody_holds__is_replaced(void **state)
 	/* This writer lives and holds it. */
 	assert_int_equal(declare_def(
 				 &(struct sm_family_options){
-					 .kind = SM_UPDOWN, .name = "x", .labels = { "l" } },
+					.kind = SM_UPDOWN, .name = "x", .labels = { "l" } },
 				 segment.m->slot, &record, &diag),
 		-EEXIST);
 	assert_non_null(strstr(diag.message, "gauge{l}"));
@@ -153,7 +149,7 @@ static void family__that_nobody_holds__is_replaced(void **state)
 	hold_clear(r(), segment.m->slot, family_bit(old));
 	assert_int_equal(declare_def(
 				 &(struct sm_family_options){
-					 .kind = SM_UPDOWN, .name = "x", .labels = { "l" } },
+					.kind = SM_UPDOWN, .name = "x", .labels = { "l" } },
 				 segment.m->slot, &record, &diag),
 		0);
 	assert_non_null(strstr(diag.message, "anew"));

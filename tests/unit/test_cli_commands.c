@@ -138,13 +138,13 @@ static char *words(char *storage, const char *line, char **argv)
 	return storage;
 }
 
-static void updates__wrong_words__exit_0_unless_strict(void **state)
+static void updates__wrong_words__exit_2_strict_or_not(void **state)
 {
 	static const struct {
 		const char *line;
 		int code;
-	} table[] = { { "shardmeter inc", 0 }, { "shardmeter inc --strict", 2 },
-		{ "shardmeter set x --strict", 2 }, { "shardmeter inc --bogus", 0 },
+	} table[] = { { "shardmeter inc", 2 }, { "shardmeter inc --strict", 2 },
+		{ "shardmeter set x --strict", 2 }, { "shardmeter inc --bogus", 2 },
 		{ "shardmeter inc --bogus --strict", 2 },
 		{ "shardmeter observe x y z --strict", 2 },
 		{ "shardmeter dec x_total by -1 --strict", 2 },
@@ -183,7 +183,7 @@ int main(void)
 		cmocka_unit_test(code__of_each_error__is_the_documented_one),
 		cmocka_unit_test(message__with_control_characters__is_one_harmless_line),
 		cmocka_unit_test(message__quiet__is_none),
-		cmocka_unit_test(updates__wrong_words__exit_0_unless_strict),
+		cmocka_unit_test(updates__wrong_words__exit_2_strict_or_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "common/utf8.h"
 #include "tools/shardmeter/table.h"
 #include "tools/shardmeter/text.h"
 
@@ -58,7 +59,7 @@ static void text__every_two_bytes__print_only_harmless_ones(void **state)
 {
 	char s[2];
 	const char *out;
-	uint32_t cp;
+	uint32_t cp = 0;
 	size_t n;
 
 	for (unsigned i = 0; i < 65536; i++) {
@@ -66,7 +67,7 @@ static void text__every_two_bytes__print_only_harmless_ones(void **state)
 		s[1] = (char)i;
 		out = escaped(s, 2);
 		for (size_t at = 0; out[at]; at += n) {
-			n = cli_utf8(out + at, strlen(out + at), &cp);
+			n = utf8_next(out + at, strlen(out + at), &cp);
 			assert_true(n > 0);
 			assert_true(cp >= 0x20 && cp != 0x7f && !(cp >= 0x80 && cp < 0xa0));
 		}

@@ -58,7 +58,7 @@ static void catalog__held__times_out_for_others(void **state)
 
 static void catalog__unlocked__is_free_though_a_child_has_the_descriptor(void **state)
 {
-	int fd = catalog_lock(r(), 20), ends[2];
+	int fd = catalog_lock(r(), 20), ends[2] = { -1, -1 };
 	char c;
 	pid_t pid;
 
@@ -185,7 +185,7 @@ static void life__taken__lasts_until_it_is_dropped(void **state)
 static void life__of_a_parent__is_not_the_childs(void **state)
 {
 	void *page;
-	int status, go[2], done[2];
+	int status, go[2] = { -1, -1 }, done[2] = { -1, -1 };
 	char c;
 	pid_t pid, middle;
 
@@ -216,7 +216,7 @@ static void life__of_a_parent__is_not_the_childs(void **state)
 static void life__of_an_executed_program__is_gone(void **state)
 {
 	void *page;
-	int ends[2];
+	int ends[2] = { -1, -1 };
 	char c;
 	pid_t pid;
 

@@ -66,7 +66,7 @@ static void value__hostile__stays_one_printable_line(void **state)
 	log_info("m", "a", "x\nlevel=error", "b", "\xff\xc3", "c", "\xc2\x9b" "31m",
 		"d", "\xe2\x80\xae" "evil", "e", "gr\xc3\xbc\xc3\x9f");
 	assert_string_equal(end(), "level=info msg=m a=\"x\\u000alevel=error\" "
-		"b=\"\xef\xbf\xbd\xef\xbf\xbd\" c=\"\\u009b31m\" d=\"\\u202eevil\" "
+		"b=\"\\ufffd\\ufffd\" c=\"\\u009b31m\" d=\"\\u202eevil\" "
 		"e=\"gr\xc3\xbc\xc3\x9f\"\n");
 }
 

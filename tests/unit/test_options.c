@@ -68,7 +68,7 @@ static void parse__bad_value__says_what_and_where(void **state)
 	assert_string_equal(error,
 		"--storage.interval: \"soon\" is not a time such as 500ms, 15s or 1h30m");
 	assert_int_equal(PARSE("--storage.interval=1ms"), -EINVAL);
-	assert_string_equal(error, "--storage.interval: 1ms is too small");
+	assert_string_equal(error, "--storage.interval: 1ms is too small; the minimum is 100ms");
 	assert_int_equal(PARSE("--log.format=xml"), -EINVAL);
 	assert_string_equal(error, "--log.format: \"xml\" is not logfmt|json");
 	assert_int_equal(PARSE("--storage.max-size", "9000000000GB"), -EINVAL);

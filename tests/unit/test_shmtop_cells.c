@@ -28,11 +28,11 @@ static int drop_screen(void **state)
 
 static void assert_row(int y, const char *expected)
 {
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 
 	top_cells_row(&cells, y, &b);
 	assert_string_equal(b.data ? b.data : "", expected);
-	top_buf_release(&b);
+	buf_free(&b);
 }
 
 /* Every cell is a character, or the right half of a wide one. */

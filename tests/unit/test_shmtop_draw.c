@@ -107,14 +107,14 @@ static void draw(int width, int height, const struct top_glyphs *g)
 /* The whole screen, a line each. Free it. */
 static char *screen(void)
 {
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 	int y;
 
 	for (y = 0; y < cells.height; y++) {
 		top_cells_row(&cells, y, &b);
-		top_buf_puts(&b, "\n");
+		buf_puts(&b, "\n");
 	}
-	return top_buf_take(&b);
+	return buf_take(&b);
 }
 
 static void assert_screen(const char *expected)
@@ -254,7 +254,7 @@ static void screen__note_and_prompt__take_the_lowest_line(void **state)
 	view.typing = 1;
 	top_filter_set(&view.filter, "~pl(\x1b");
 	draw(80, 10, &top_glyphs_utf8);
-	assert_shows("\nFilter: ~pl(\\x1b  not a valid expression yet\n", 1);
+	assert_shows("\nFilter: ~pl(\\x1b  not a valid expression; Esc drops it\n", 1);
 	assert_int_equal(cells.cursor_y, 9);
 	assert_int_equal(cells.cursor_x, 16);
 	view.typing = 0;
@@ -310,11 +310,11 @@ static void screen__empty_segment__says_so(void **state)
 
 static void assert_judged(const char *expected, enum top_style style)
 {
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 
 	assert_int_equal(top_judgement(&model.status, &top_glyphs_ascii, &b), style);
 	assert_string_equal(b.data, expected);
-	top_buf_release(&b);
+	buf_free(&b);
 }
 
 static void judgement__each_trouble__is_named(void **state)

@@ -232,7 +232,7 @@ static void writers__of_one_series__are_rows_each(void **state)
 	struct sm_writer a = { .slot = 1, .incarnation = 1, .name = "shard-1" };
 	struct sm_writer b = { .slot = 2, .incarnation = 1, .name = "shard\x1b-2" };
 	struct sm_value v = { .is_set = 1, .value = 1 };
-	struct top_buf text = { 0 };
+	struct buf text = { 0 };
 	struct top_family *f;
 	struct top_row *row;
 
@@ -245,7 +245,7 @@ static void writers__of_one_series__are_rows_each(void **state)
 	assert_string_equal(row->wide, "queue_length{writer=shard\\x1b-2}");
 	top_row_text(row, 0, &text);
 	assert_string_equal(text.data, "queue_length{writer=\"shard\\x1b-2\"}");
-	top_buf_release(&text);
+	buf_free(&text);
 	/* The slot's next owner is another row. */
 	b.incarnation = 2;
 	begin(101);
@@ -258,7 +258,7 @@ static void writers__of_one_series__are_rows_each(void **state)
 static void text__awkward_labels__are_quoted(void **state)
 {
 	struct feed_series s;
-	struct top_buf text = { 0 };
+	struct buf text = { 0 };
 	struct top_row *row;
 
 	feed_series(&s, 9, SM_COUNTER, "x_total", "",
@@ -269,7 +269,7 @@ static void text__awkward_labels__are_quoted(void **state)
 	top_row_text(row, 0, &text);
 	assert_string_equal(text.data, "x_total{a=\"q\\\"\\\\\\n\\x1b\"}");
 	assert_string_equal(row->wide, "x_total{a=q\"\\\\x0a\\x1b}");
-	top_buf_release(&text);
+	buf_free(&text);
 }
 
 static void quantile__known_counts__interpolates(void **state)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <locale.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shmtop_feed.h"
@@ -15,7 +16,7 @@
 
 static struct top_model model;
 static struct top_view view;
-static struct top_buf text;
+static struct buf text;
 
 static int make_model(void **state)
 {
@@ -28,7 +29,7 @@ static int make_model(void **state)
 
 static int drop_model(void **state)
 {
-	top_buf_release(&text);
+	buf_free(&text);
 	top_view_release(&view);
 	top_model_release(&model);
 	return 0;
@@ -59,6 +60,60 @@ static void feed_value(const struct feed_series *s, struct sm_value v)
 {
 	v.is_set = 1;
 	feed_number(&model, s, &v);
+}
+
+/* The widest line of the table, in columns; the two lines of its head are text of any length. */
+static int widest_line(void)
+{
+	char *copy = strdup(text.data), *line, *rest = copy;
+	int widest = 0, n = 0;
+
+	assert_non_null(copy);
+	while ((line = strsep(&rest, "\n")))
+		if (n++ >= 2 && top_width(line) > widest)
+			widest = top_width(line);
+	free(copy);
+	return widest;
+}
+
+static void table__narrow_terminal__is_not_broken(void **state)
+{
+	struct feed_series h, c;
+	int width;
+
+	feed_series(&h, 1, SM_HISTOGRAM, "a_very_long_name_of_a_histogram_duration_seconds", "seconds",
+		    NULL);
+	feed_series(&c, 2, SM_COUNTER, "an_even_longer_name_of_a_counter_that_counts_things_total", "",
+		    NULL);
+	begin();
+	feed_buckets(&model, &h, (uint64_t[]){ 1, 2, 3, 4, 0 });
+	feed_count(&model, &c, 1234567);
+	end();
+	for (width = 20; width <= 200; width++) {
+		text.len = 0;
+		view.text_width = width;
+		top_output_table(&text, &model, &view, 1);
+		assert_in_range(widest_line(), 1, (unsigned)width);
+		assert_has("1234567");
+	}
+	assert_has("a_very_long_name_of_a_histogram_duration_seconds ");
+	assert_has("p50");
+}
+
+static void table__timestamp__is_an_age(void **state)
+{
+	struct feed_series t;
+
+	feed_series(&t, 1, SM_GAUGE, "backup_timestamp_seconds", "seconds", NULL);
+	begin();
+	model.real_ns = UINT64_C(1700000020) * 1000000000;
+	feed_gauge(&model, &t, 1700000000);
+	end();
+	top_output_table(&text, &model, &view, 1);
+	assert_has("  20s ago");
+	text.len = 0;
+	top_output_json(&text, &model, &view);
+	assert_has("\"value\":1.7e+09}");
 }
 
 static void json__integers__are_exact(void **state)
@@ -208,6 +263,8 @@ static int use_utf8(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(table__narrow_terminal__is_not_broken),
+		TEST(table__timestamp__is_an_age),
 		TEST(json__integers__are_exact),
 		TEST(json__what_is_no_number__is_text),
 		TEST(json__histogram__has_count_sum_and_quantiles),

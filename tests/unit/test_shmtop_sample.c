@@ -81,7 +81,7 @@ static void writers__alive_dead_ended_common__are_counted_right(void **state)
 {
 	const struct top_status *st;
 
-	add("common", SM_WRITER_COMMON, 0)->heartbeat_boot_ns = 0;
+	add("common", SM_WRITER_COMMON, 0)->heartbeats = 0;
 	add("shard-1", SM_WRITER_LIVE, 1);
 	add("shard-2", SM_WRITER_LIVE, 3);
 	add("shard-3", SM_WRITER_DEAD, 60);
@@ -110,7 +110,7 @@ static void writers__old_heartbeat__is_silent_by_its_own_measure(void **state)
 	add("shard-1", SM_WRITER_LIVE, 11);
 	w = add("slow", SM_WRITER_LIVE, 40);
 	w->heartbeats = 30;	/* one in 30 s: 40 s are nothing */
-	add("never", SM_WRITER_LIVE, 0)->heartbeat_boot_ns = 0;
+	add("never", SM_WRITER_LIVE, 500)->heartbeats = 0;	/* attached, and no beat since */
 	add("ahead", SM_WRITER_LIVE, 0)->heartbeat_boot_ns = NOW + 5 * SECOND;
 	st = status();
 	assert_int_equal(st->up, 4);

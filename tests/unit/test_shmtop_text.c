@@ -16,12 +16,12 @@
 
 static void assert_escaped(const char *text, size_t len, unsigned flags, const char *expected)
 {
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 
 	top_escape(&b, text, len, flags);
 	assert_false(b.failed);
 	assert_string_equal(b.data ? b.data : "", expected);
-	top_buf_release(&b);
+	buf_free(&b);
 }
 
 #define ESCAPED(text, flags, expected) assert_escaped(text, sizeof(text) - 1, flags, expected)
@@ -70,7 +70,7 @@ static void escape__flags__do_what_they_say(void **state)
 
 static void escape__every_code_point__is_never_dangerous(void **state)
 {
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 	uint32_t c, d;
 	char utf8[4];
 	size_t i, used;
@@ -88,7 +88,7 @@ static void escape__every_code_point__is_never_dangerous(void **state)
 				fail_msg("U+%04X comes out as U+%04X", c, d);
 		}
 	}
-	top_buf_release(&b);
+	buf_free(&b);
 }
 
 static void utf8__every_code_point__round_trips(void **state)
@@ -112,11 +112,11 @@ static void utf8__every_code_point__round_trips(void **state)
 
 static void assert_json(const char *text, const char *expected)
 {
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 
 	top_json_string(&b, text);
 	assert_string_equal(b.data, expected);
-	top_buf_release(&b);
+	buf_free(&b);
 }
 
 static void json__awkward_text__is_valid(void **state)
@@ -249,25 +249,6 @@ static void age__grows__changes_unit(void **state)
 	assert_true(strlen(text) < 16);
 }
 
-static void buf__appended__grows_and_ends_in_nul(void **state)
-{
-	struct top_buf b = { 0 };
-	char *text;
-	int i;
-
-	for (i = 0; i < 1000; i++)
-		top_buf_printf(&b, "%d,", i);
-	assert_int_equal(b.len, strlen(b.data));
-	assert_memory_equal(b.data, "0,1,2,3,", 8);
-	text = top_buf_take(&b);
-	assert_non_null(text);
-	assert_null(b.data);
-	free(text);
-	text = top_buf_take(&b);
-	assert_string_equal(text, "");
-	free(text);
-}
-
 static int use_utf8(void **state)
 {
 	return setlocale(LC_CTYPE, "C.UTF-8") ? 0 : -1;
@@ -291,7 +272,6 @@ int main(void)
 		cmocka_unit_test(quantity__others__are_scaled),
 		cmocka_unit_test(quantity__any_number__fits_its_column),
 		cmocka_unit_test(age__grows__changes_unit),
-		cmocka_unit_test(buf__appended__grows_and_ends_in_nul),
 	};
 
 	return cmocka_run_group_tests(tests, use_utf8, NULL);

@@ -108,6 +108,20 @@ static void sort__by_number__is_largest_first(void **state)
 	assert_int_equal(view.sort, TOP_SORT_RATE);
 }
 
+static void sort__hidden_column__is_skipped(void **state)
+{
+	view.hidden = 1u << TOP_SORT_VALUE;
+	key('s');
+	assert_int_equal(view.sort, TOP_SORT_RATE);
+	key('<');
+	assert_int_equal(view.sort, TOP_SORT_NAME);
+	view.hidden = ~1u;
+	key('s');
+	assert_int_equal(view.sort, TOP_SORT_NAME);
+	key('s');
+	assert_int_equal(view.sort, TOP_SORT_NAME);
+}
+
 static void sort__without_the_number__comes_last_in_both_directions(void **state)
 {
 	struct feed_series g;
@@ -237,6 +251,19 @@ static void filter__typed__works_at_each_key(void **state)
 	assert_int_equal(view.nshown, 10);
 }
 
+static void filter__wrong_expression__keeps_the_prompt(void **state)
+{
+	key('/');
+	type("~x_(");
+	key(TOP_ENTER);
+	assert_true(view.typing);
+	assert_true(view.filter.bad);
+	type("4)");
+	key(TOP_ENTER);
+	assert_false(view.typing);
+	assert_int_equal(view.nshown, 1);
+}
+
 static void filter__utf8_typed__is_erased_whole(void **state)
 {
 	key('/');
@@ -355,6 +382,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(sort__by_name__is_the_default),
 		TEST(sort__by_number__is_largest_first),
+		TEST(sort__hidden_column__is_skipped),
 		TEST(sort__without_the_number__comes_last_in_both_directions),
 		TEST(sort__numbers_in_names__are_natural),
 		TEST(cursor__moved__follows_its_series),
@@ -363,6 +391,7 @@ int main(void)
 		TEST(cursor__pages__move_the_window),
 		TEST(window__grows_and_shrinks__shows_no_gap),
 		TEST(filter__typed__works_at_each_key),
+		TEST(filter__wrong_expression__keeps_the_prompt),
 		TEST(filter__utf8_typed__is_erased_whole),
 		TEST(filter__typed_without_end__stays_in_bounds),
 		TEST(interval__plus_minus__walks_the_steps),

@@ -34,7 +34,7 @@ static void heartbeat__tells_time_and_usage(void **state)
 	const struct sm_slot *s = writer_slot(segment.m);
 	uint64_t first = s->heartbeat_boot_ns, before = clock_ns(CLOCK_BOOTTIME);
 	const struct sm_usage_rec *u = &s->usage;
-	unsigned fds = (unsigned)u->open_fds;
+	unsigned fds;
 	int fd;
 
 	assert_int_equal(s->heartbeats, 0);
@@ -303,7 +303,7 @@ static void series__removed_by_another__begins_anew(void **state)
 	if (pid == 0) {
 		segment_open_as("other", 0);
 		_exit(sm_remove(declare(&(struct sm_family_options){
-					.kind = SM_COUNTER, .name = "c_total" }),
+			.kind = SM_COUNTER, .name = "c_total" }),
 			      SM_NO_LABELS, SM_REMOVE_FORCE) == 0
 				? 0
 				: 1);

@@ -6,8 +6,10 @@
  * All children die with this process (PR_SET_PDEATHSIG), and Ctrl-C ends them in order: bots first, so
  * that the exporter's last row has their last counts.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <shardmeter_reader.h>
 #include <signal.h>
@@ -16,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,7 +35,7 @@ static struct {
 	unsigned kills;
 	uint64_t commands;
 	uint64_t at_ns;
-	double rate;
+	double rate;		/* of commands a second; valid from the second look on */
 	int exporter_status;
 } run;
 
@@ -137,6 +140,7 @@ static void status_line(const struct supervise_options *o, bool tty)
 	struct sm_reader *r;
 	unsigned up = 0, i;
 	uint64_t commands, now = monotonic_ns();
+	char rate[32] = "-";
 	double p95;
 
 	if (sm_reader_open(NULL, &r, NULL) != 0)
@@ -147,11 +151,13 @@ static void status_line(const struct supervise_options *o, bool tty)
 		commands = counter_sum(s, "bot_commands_total");
 		if (run.at_ns && now > run.at_ns)
 			run.rate = (double)(commands - run.commands) * 1e9 / (double)(now - run.at_ns);
+		if (run.at_ns)
+			snprintf(rate, sizeof(rate), "%.0f", run.rate);
 		run.commands = commands;
 		run.at_ns = now;
 		p95 = worst_p95_ms(s, &slowest);
-		printf("%s%u/%u shards up  %llu commands  %.0f/s  slowest %s p95 %.0f ms  restarts %llu%s", tty ? "\r\033[K" : "",
-		       up, o->shards, (unsigned long long)commands, run.rate, slowest, p95,
+		printf("%s%u/%u shards up  %llu commands  %s/s  slowest %s p95 %.0f ms  restarts %llu%s", tty ? "\r\033[K" : "",
+		       up, o->shards, (unsigned long long)commands, rate, slowest, p95,
 		       (unsigned long long)s->adoptions, tty ? "" : "\n");
 		fflush(stdout);
 		sm_snapshot_free(s);
@@ -262,8 +268,63 @@ static int loop(const struct supervise_options *o, int signals)
 	}
 }
 
+/* Does something answer requests at this address? */
+static bool answers(const struct sockaddr_in *to)
+{
+	static const char request[] = "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	struct timeval limit = { .tv_usec = 500000 };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool yes = false;
+	char byte;
+
+	if (fd < 0)
+		return false;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) == 0)
+		yes = send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0 && recv(fd, &byte, 1, 0) == 1;
+	close(fd);
+	return yes;
+}
+
+/* Wait until the exporter serves: 0; -1 when it has ended, or does not within some seconds. What
+ * answers may be another one that has the port: ours then ends at once. */
+static int wait_for_exporter(const struct supervise_options *o)
+{
+	struct timespec step = { 0, 100000000 };
+	const char *colon = strrchr(o->address, ':');
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	char host[64];
+	int tries;
+	bool up = false;
+
+	if (!colon || (size_t)(colon - o->address) >= sizeof(host))
+		return 0;	/* the exporter says what is wrong with that */
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - o->address), o->address);
+	to.sin_port = htons((uint16_t)atoi(colon + 1));
+	if (inet_pton(AF_INET, host, &to.sin_addr) != 1)
+		return 0;
+	for (tries = 0; tries < 100; tries++) {
+		nanosleep(&step, NULL);
+		reap(o, true);
+		if (!run.exporter)
+			return -1;
+		if (up)
+			return 0;
+		up = answers(&to);
+	}
+	return -1;
+}
+
+static int exporter_failed(void)
+{
+	fprintf(stderr, "demo: the exporter could not start (status %d): see its message above\n",
+		WIFEXITED(run.exporter_status) ? WEXITSTATUS(run.exporter_status) : -1);
+	return 1;
+}
+
 int supervise(const struct supervise_options *o)
 {
+	const char *segment = getenv("SHARDMETER_SEGMENT");
 	sigset_t set;
 	unsigned i;
 	int signals, rc;
@@ -280,11 +341,19 @@ int supervise(const struct supervise_options *o)
 		return 2;
 	}
 	run.exporter = start_exporter(o);
+	if (wait_for_exporter(o) != 0) {
+		rc = exporter_failed();
+		stop_all(o);
+		close(signals);
+		return rc;
+	}
 	for (i = 0; i < o->shards; i++)
 		run.shard[i] = start_shard(o, i);
 	rc = loop(o, signals);
 	printf("\nstopping ...\n");
 	stop_all(o);
+	printf("The segment stays, with its counts, for the next run; \"%s rm --segment=%s\" removes it.\n", o->shardmeter,
+	       segment && *segment ? segment : "default");
 	close(signals);
 	return rc;
 }

@@ -2,6 +2,7 @@
 /* admin.c - check, gc, size. */
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "args.h"
 #include "cli.h"
@@ -28,6 +29,8 @@ static int run_check(struct cli *c)
 
 	if (rc)
 		return rc;
+	if (access(sel.path, R_OK) == 0 && !sel_is_segment(sel.path))
+		return cli_fail(c, CLI_DAMAGED, "%s is not a segment", sel.path);
 	found = sm_check(sel.path, print_finding, NULL, &diag);
 	if (found < 0)
 		return cli_fail(c, cli_code(found), "%s", diag.message);
@@ -37,9 +40,9 @@ static int run_check(struct cli *c)
 		return CLI_OK;
 	}
 	return cli_fail(c, CLI_DAMAGED,
-		"%s: %d finding%s; stop its writers, remove it with \"shardmeter rm --segment\", "
+		"%s: %d finding%s; stop its writers, remove it with \"shardmeter rm --segment=%s\", "
 		"start them again",
-		sel.path, found, found == 1 ? "" : "s");
+		sel.path, found, found == 1 ? "" : "s", sel.path);
 }
 
 const struct cli_command cli_cmd_check = { .name = "check",
@@ -47,8 +50,8 @@ const struct cli_command cli_cmd_check = { .name = "check",
 	.run = run_check,
 	.help = "Verify the structure of a segment.",
 	.text = "Reads only. Each finding is a line on standard output. Exit code 5 if there are "
-		"any; they may also come from a layout that this version does not know or a file "
-		"that is no segment.",
+		"any; they may also come from a layout that this version does not know. A file "
+		"that is no segment has exit code 5, too, without findings.",
 	.options = (const struct cli_option[]){ { NULL, 0, NULL, NULL, NULL } } };
 
 /* ---- gc ---- */

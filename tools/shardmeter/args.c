@@ -527,7 +527,10 @@ int cli_series_init(const struct cli *c, const char *text, struct cli_series *s)
 	memset(s, 0, sizeof(*s));
 	if (!is_name(text, len))
 		return cli_fail(
-			c, CLI_FAILED, "\"%s\" is not a metric name (letters, digits and _)", text);
+			c, CLI_FAILED,
+			"\"%s\" is not a metric name (letters, digits and _, not starting with a "
+			"digit)",
+			text);
 	s->name = strdup(text);
 	if (!s->name)
 		return cli_fail(c, CLI_FAILED, "out of memory");

@@ -49,7 +49,7 @@ struct cli_option {
 #define CLI_OPTIONS_MAX 16
 
 /* Flags of a subcommand. */
-#define CLI_UPDATE 0x1u /* changes a value: exit code 0 whatever happens, unless --strict */
+#define CLI_UPDATE 0x1u /* changes a value: exit code 0 once `parsed`, unless --strict */
 #define CLI_RUNS   0x2u /* runs the program that follows "--" */
 
 struct cli;
@@ -83,6 +83,7 @@ struct cli {
 	const char *segment;		   /* -S; NULL: not given */
 	bool quiet;
 	bool strict;
+	bool parsed; /* CLI_UPDATE: nothing is wrong with the arguments themselves */
 	bool help;
 	bool version;
 	const char *value[CLI_OPTIONS_MAX]; /* by index in command->options; presets filled in */

@@ -3,8 +3,9 @@
  * commands.c - the table of subcommands, and from argv to the function of one.
  *
  * Whatever stands before the subcommand are common options; everything behind it belongs to the
- * subcommand. Updates (CLI_UPDATE) must never break the script that they are in: unless --strict
- * is given their exit code is 0, also after an error in their arguments.
+ * subcommand. Updates (CLI_UPDATE) must not break the script that they are in because metrics are
+ * off: unless --strict is given their exit code is 0 once their arguments make sense. A mistake in
+ * the arguments is the script's own, and found when it is written.
  */
 #include "cli.h"
 
@@ -27,7 +28,8 @@ const struct cli_command *const cli_commands[] = { &cli_cmd_ls, &cli_cmd_dump, &
 const struct cli_option cli_common_options[] = {
 	[CLI_OPT_SEGMENT] = { "segment", 'S', "NAME", NULL,
 		"The segment: a name, the unambiguous beginning of a name, or a path with a '/'. "
-		"Without it SHARDMETER_SEGMENT, else the only segment there is." },
+		"Without it SHARDMETER_SEGMENT, else the only segment with live writers, else the only "
+		"one there is." },
 	[CLI_OPT_QUIET] = { "quiet", 'q', NULL, NULL, "No messages; the exit code tells." },
 	[CLI_OPT_HELP] = { "help", 'h', NULL, NULL, "Show help and exit." },
 	[CLI_OPT_VERSION] = { "version", 'V', NULL, NULL, "Show the versions and exit." },
@@ -126,7 +128,7 @@ static int run(struct cli *c, int argc, char **argv)
 	else if (!rc)
 		rc = c->command->run(c);
 	free(args);
-	if (update && !c->strict)
+	if (update && c->parsed && !c->strict)
 		rc = CLI_OK;
 	return cli_finish(c, rc);
 }

@@ -81,6 +81,48 @@ static void check_environment(struct doctor *d)
 
 /* ---- the segment ---- */
 
+/* The library's messages may end in what to do: cut that off, it is the remedy here. */
+static const char *cut_remedy(char *message)
+{
+	static const char *const starts[] = { ": run as ", "; check " };
+	char *at;
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		at = strstr(message, starts[i]);
+		if (at) {
+			*at = '\0';
+			return at + 2;
+		}
+	}
+	return NULL;
+}
+
+static void fail_reading(struct doctor *d, int rc, const char *path, struct sm_diag *diag)
+{
+	const char *remedy = rc == -EACCES ? cut_remedy(diag->message) : NULL;
+	const char *text = diag->message[0] ? diag->message : strerror(-rc);
+	char remove[SEL_PATH_MAX + 128];
+
+	snprintf(remove, sizeof(remove),
+		"stop its writers, remove it with \"shardmeter rm --segment=%s --force\", start "
+		"them again",
+		path);
+	if (remedy)
+		doctor_fail(d, cli_code(rc), "segment", remedy, "%s", text);
+	else if (rc == -EPROTONOSUPPORT)
+		doctor_fail(d, cli_code(rc), "segment",
+			"use programs of the same release; both layouts can exist side by side",
+			"%s", text);
+	else if (rc == -EACCES)
+		doctor_fail(d, cli_code(rc), "segment", "run as the owner or in the file's group",
+			"%s", text);
+	else if (!sel_is_segment(path))
+		doctor_fail(d, cli_code(rc), "segment", "choose another one with -S",
+			"%s is not a segment", path);
+	else
+		doctor_fail(d, cli_code(rc), "segment", remove, "%s", text);
+}
+
 /* Attach, saying what was found. NULL if there is nothing to look at. */
 static struct sm_reader *check_segment(struct doctor *d, struct sel *ret_sel)
 {
@@ -116,15 +158,7 @@ static struct sm_reader *check_segment(struct doctor *d, struct sel *ret_sel)
 		doctor_fail(
 			d, CLI_NO_SEGMENT, "segment", start, "%s does not exist", ret_sel->path);
 	else
-		doctor_fail(d, cli_code(rc), "segment",
-			rc == -EPROTONOSUPPORT
-				? "use programs of the same release; both layouts can exist side "
-				  "by side"
-			: rc == -EACCES
-				? "run as the owner or in the file's group"
-				: "stop its writers, remove it with \"shardmeter rm --segment "
-				  "--force\", start them again",
-			"%s", diag.message[0] ? diag.message : strerror(-rc));
+		fail_reading(d, rc, ret_sel->path, &diag);
 	return NULL;
 }
 
@@ -147,7 +181,8 @@ static void check_structure(struct doctor *d, const char *path)
 			"start them again",
 			"%d finding%s", found, found == 1 ? "" : "s");
 	else
-		doctor_fail(d, cli_code(found), "structure", NULL, "%s", diag.message);
+		doctor_fail(d, cli_code(found), "structure", "\"shardmeter check\" says more",
+			"%s", diag.message);
 }
 
 static void check_layout(struct doctor *d, const struct sm_segment_info *info)
@@ -186,6 +221,34 @@ static void check_heartbeats(struct doctor *d, const struct sm_snapshot *s)
 			sending == 1 ? "" : "s");
 }
 
+/* NAME~2: what a second live process of a name is called. */
+static bool is_second(const char *name)
+{
+	const char *tilde = strrchr(name, '~');
+
+	return tilde && tilde[1] && !tilde[1 + strspn(tilde + 1, "0123456789")];
+}
+
+/* Only those that live now: the segment's count of conflicts never goes back. */
+static void check_names(struct doctor *d, const struct sm_snapshot *s)
+{
+	const char *first = NULL;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < s->nwriters; i++) {
+		if (s->writers[i].state != SM_WRITER_LIVE || !is_second(s->writers[i].name))
+			continue;
+		if (n++ == 0)
+			first = s->writers[i].name;
+	}
+	if (n)
+		doctor_warn(d, "names", "give each process its own SHARDMETER_WRITER",
+			"%u live writer%s came second to a name that was in use: %s%s", n,
+			n == 1 ? "" : "s", first, n == 1 ? "" : ", ...");
+	else
+		doctor_ok(d, "names", "every live writer has its own");
+}
+
 static void check_writers(struct doctor *d, const struct sm_snapshot *s)
 {
 	unsigned live = 0, dead = 0, ended = 0;
@@ -203,12 +266,23 @@ static void check_writers(struct doctor *d, const struct sm_snapshot *s)
 			ended);
 	else
 		doctor_ok(d, "writers", "%u alive, %u died, %u ended", live, dead, ended);
-	if (s->conflicts)
-		doctor_warn(d, "names", "give each process its own SHARDMETER_WRITER",
-			"second live processes of a name that became NAME~2: %llu",
-			(unsigned long long)s->conflicts);
-	else
-		doctor_ok(d, "names", "every live writer has its own");
+	check_names(d, s);
+}
+
+/* Who was refused most. What no writer counted, shell commands were refused. */
+static const char *most_refused(const struct sm_snapshot *s, unsigned reason)
+{
+	uint64_t most = 0, rest = s->refused[reason];
+	const char *name = "shell commands";
+
+	for (size_t i = 0; i < s->nwriters; i++) {
+		rest -= s->writers[i].refused[reason];
+		if (s->writers[i].refused[reason] > most) {
+			most = s->writers[i].refused[reason];
+			name = s->writers[i].name;
+		}
+	}
+	return rest > most ? "shell commands" : name;
 }
 
 static void check_refused(struct doctor *d, const struct sm_snapshot *s)
@@ -219,16 +293,17 @@ static void check_refused(struct doctor *d, const struct sm_snapshot *s)
 		if (s->refused[i] == 0)
 			continue;
 		any = true;
-		doctor_warn(d, "refused", sm_refused_help(i), "%s: %llu",
+		doctor_warn(d, "refused", sm_refused_help(i), "%s: %llu so far, most by %s",
 			sm_refused_reason(i) ? sm_refused_reason(i) : "?",
-			(unsigned long long)s->refused[i]);
+			(unsigned long long)s->refused[i], most_refused(s, i));
 	}
 	if (!any)
 		doctor_ok(d, "refused", "nothing");
 }
 
-static void check_fill(struct doctor *d, const struct sm_fill *f)
+static void check_fill(struct doctor *d, const struct sm_snapshot *s)
 {
+	const struct sm_fill *f = &s->fill;
 	const struct {
 		const char *name;
 		uint64_t used, max;
@@ -241,8 +316,13 @@ static void check_fill(struct doctor *d, const struct sm_fill *f)
 		{ "writers", f->writers, f->writers_max },
 	};
 	unsigned percent, worst = 0;
+	char remedy[SEL_PATH_MAX + 256];
 	size_t which = 0;
 
+	snprintf(remedy, sizeof(remedy),
+		"remove series or families that nobody needs, look for label values that explode; a "
+		"larger segment is made by the first writer after \"shardmeter rm --segment=%s\"",
+		s->segment->path);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		percent = parts[i].max
 				  ? (unsigned)((double)parts[i].used * 100 / (double)parts[i].max)
@@ -253,10 +333,7 @@ static void check_fill(struct doctor *d, const struct sm_fill *f)
 		}
 	}
 	if (worst >= FULL_PERCENT)
-		doctor_warn(d, "fill",
-			"remove series or families that nobody needs, look for label values that "
-			"explode; a larger segment is made by the first writer after \"shardmeter "
-			"rm --segment\"",
+		doctor_warn(d, "fill", remedy,
 			"%s are %u %% full (%llu of %llu)", parts[which].name, worst,
 			(unsigned long long)parts[which].used,
 			(unsigned long long)parts[which].max);
@@ -279,7 +356,7 @@ static void check_content(struct doctor *d, struct sm_reader *r)
 	check_writers(d, s);
 	check_heartbeats(d, s);
 	check_refused(d, s);
-	check_fill(d, &s->fill);
+	check_fill(d, s);
 	sm_snapshot_free(s);
 }
 
@@ -311,7 +388,66 @@ static void flatten(char *text)
 	*to = '\0';
 }
 
-static void check_exporter(struct doctor *d, uint64_t timeout_ns)
+/* The text of a member of the exporter's answer, as it stands there; false if it has none. */
+static bool member(const char *body, const char *name, char *ret_text, size_t size)
+{
+	char key[64];
+	const char *at, *end;
+
+	snprintf(key, sizeof(key), "\"%s\": \"", name);
+	at = strstr(body, key);
+	end = at ? strchr(at + strlen(key), '"') : NULL;
+	if (!end)
+		return false;
+	at += strlen(key);
+	snprintf(ret_text, size, "%.*s", (int)(end - at), at);
+	return true;
+}
+
+/* It is ready: does it read the segment that we look at? */
+static void compare_segments(struct doctor *d, const char *address, const char *body,
+	const struct sm_segment_info *info)
+{
+	char id[64] = "", path[1024] = "?", ours[2 * sizeof(info->segment_id) + 1] = "";
+	bool is_exporter = member(body, "segment_id", id, sizeof(id));
+
+	member(body, "segment", path, sizeof(path));
+	if (!is_exporter) {
+		doctor_fail(d, CLI_FAILED, "exporter",
+			"something else listens there; --exporter says where the exporter listens",
+			"%s answers /-/ready, but not as shardmeter-exporter does", address);
+		return;
+	}
+	if (!info) {
+		doctor_warn(d, "exporter", "choose with -S the segment that the exporter serves",
+			"%s is ready and serves %s", address, path);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(info->segment_id); i++)
+		snprintf(ours + 2 * i, 3, "%02x", info->segment_id[i]);
+	if (strcmp(id, ours) == 0)
+		doctor_ok(d, "exporter", "%s is ready and serves this segment", address);
+	else
+		doctor_fail(d, CLI_FAILED, "exporter",
+			"start it with --segment of this one, or give this one with -S; compare "
+			"SHARDMETER_SEGMENT",
+			"%s serves another segment: %s, id %s, not %s, id %s", address, path, id,
+			info->path, ours);
+}
+
+static const char *probe_remedy(const struct probe *p)
+{
+	if (p->bad_address)
+		return "use ADDRESS:PORT, such as 127.0.0.1:10464; names other than localhost are "
+		       "not looked up";
+	if (p->foreign)
+		return "something else listens there; --exporter says where the exporter listens";
+	return "start shardmeter-exporter; --exporter says where it listens";
+}
+
+/* info: of the segment that was looked at; NULL: there is none. */
+static void check_exporter(struct doctor *d, uint64_t timeout_ns,
+	const struct sm_segment_info *info)
 {
 	char address[256];
 	struct probe p;
@@ -320,14 +456,16 @@ static void check_exporter(struct doctor *d, uint64_t timeout_ns)
 	if (strcmp(address, "none") == 0)
 		return;
 	if (probe_http(address, "/-/ready", (unsigned)(timeout_ns / 1000000), &p) != 0) {
-		doctor_fail(d, CLI_FAILED, "exporter",
-			"start shardmeter-exporter; --exporter says where it listens", "%s: %s",
-			address, p.error);
+		if (p.bad_address)
+			doctor_fail(d, CLI_FAILED, "exporter", probe_remedy(&p), "%s", p.error);
+		else
+			doctor_fail(d, CLI_FAILED, "exporter", probe_remedy(&p), "%s: %s", address,
+				p.error);
 		return;
 	}
 	flatten(p.body);
 	if (p.status == 200)
-		doctor_ok(d, "exporter", "%s is ready", address);
+		compare_segments(d, address, p.body, info);
 	else if (p.status == 503)
 		doctor_fail(d, CLI_FAILED, "exporter",
 			"it says why; most often it looks at another segment: compare "
@@ -335,7 +473,7 @@ static void check_exporter(struct doctor *d, uint64_t timeout_ns)
 			"%s is not ready: %s", address, p.body);
 	else
 		doctor_fail(d, CLI_FAILED, "exporter",
-			"something else may listen there; --exporter says where it listens",
+			"something else listens there; --exporter says where the exporter listens",
 			"%s answers /-/ready with status %d", address, p.status);
 }
 
@@ -371,13 +509,14 @@ static int run_doctor(struct cli *c)
 		doctor_remove_ipc(&d, info);
 		check_content(&d, r);
 		check_structure(&d, info->path);
+		check_exporter(&d, timeout_ns, info);
 		sm_reader_close(r);
 	} else {
 		if (!sel.path[0] && sm_segment_resolve("default", sel.path, sizeof(sel.path)) != 0)
 			strcpy(sel.path, "/dev/shm/");
 		doctor_space(&d, sel.path);
+		check_exporter(&d, timeout_ns, NULL);
 	}
-	check_exporter(&d, timeout_ns);
 	rc = d.code ? d.code : d.warned ? CLI_NOTHING : CLI_OK;
 	if (d.json) {
 		cli_json_close(&json, ']');

@@ -84,9 +84,10 @@ static int find_label(const struct cli_series *s, const char *name)
 int fam_match_labels(const struct cli *c, const struct sm_family_info *info,
 	const struct cli_series *s, struct sm_str *ret_values)
 {
-	const char *missing[SM_LABELS_MAX], *unknown[SM_LABELS_MAX];
+	const char *missing[SM_LABELS_MAX] = { NULL }, *unknown[SM_LABELS_MAX] = { NULL };
 	unsigned nmissing = 0, nunknown = 0, j;
 	char t1[600], t2[600], t3[600];
+	bool both;
 	int at;
 
 	for (unsigned i = 0; i < info->nlabels; i++) {
@@ -106,10 +107,13 @@ int fam_match_labels(const struct cli *c, const struct sm_family_info *info,
 	}
 	if (nmissing == 0 && nunknown == 0)
 		return 0;
-	return cli_fail(c, CLI_FAILED, "%s has the labels: %s; missing: %s; not its labels: %s",
-		info->name, name_list(t1, sizeof(t1), info->labels, info->nlabels),
-		name_list(t2, sizeof(t2), missing, nmissing),
-		name_list(t3, sizeof(t3), unknown, nunknown));
+	name_list(t1, sizeof(t1), info->labels, info->nlabels);
+	name_list(t2, sizeof(t2), missing, nmissing);
+	name_list(t3, sizeof(t3), unknown, nunknown);
+	both = nmissing && nunknown;
+	return cli_fail(c, CLI_FAILED, "%s has the labels: %s; %s%s%s%s%s", info->name, t1,
+		nmissing ? "missing: " : "", nmissing ? t2 : "", both ? "; " : "",
+		nunknown ? "not its labels: " : "", nunknown ? t3 : "");
 }
 
 /* ---- declaring ---- */
@@ -237,6 +241,9 @@ static int check_existing(
 	if (want->exactly && want->make != info->kind)
 		return cli_fail(c, CLI_FAILED, "%s is a %s, not a %s", info->name,
 			cli_kind(info->kind), cli_kind(want->make));
+	if (want->mode_exactly && want->mode != info->mode)
+		return cli_fail(c, CLI_FAILED, "%s is a gauge of mode %s, not %s", info->name,
+			cli_mode(info->mode), cli_mode(want->mode));
 	if (want->unit && strcmp(want->unit, info->unit) != 0)
 		return cli_fail(c, CLI_FAILED, "%s has the unit \"%s\", not \"%s\"", info->name,
 			info->unit, want->unit);

@@ -89,7 +89,7 @@ void cli_print_usage(FILE *f)
 		print_option(f, o);
 	fputs("\nExit codes: 0 ok, 1 nothing matched, 2 usage or run-time error, 3 no segment,\n"
 	      "4 several segments, 5 damaged or another layout, 6 no permission. Updates exit 0\n"
-	      "unless --strict is given.\n\n"
+	      "when nothing could be counted, unless --strict is given.\n\n"
 	      "\"shardmeter help COMMAND\" says more.\n",
 		f);
 }

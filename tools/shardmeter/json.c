@@ -5,28 +5,21 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/json.h"
+
 /* Levels that get a line for each member: families and their series, not what is inside a series.
  * */
 #define INDENTED_LEVELS 4
 
 static void put_string(FILE *f, const char *s, size_t len)
 {
-	uint32_t cp;
+	char one[JSON_CHAR];
 	size_t n;
 
 	putc('"', f);
-	for (size_t i = 0; i < len; i += n) {
-		n = cli_utf8(s + i, len - i, &cp);
-		if (n == 0) {
-			fputs("\\ufffd", f);
-			n = 1;
-		} else if (cp == '"' || cp == '\\') {
-			fprintf(f, "\\%c", (char)cp);
-		} else if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029) {
-			fprintf(f, "\\u%04x", cp);
-		} else {
-			fwrite(s + i, 1, n, f);
-		}
+	for (; len; s += n, len -= n) {
+		n = json_next(s, len, one);
+		fputs(one, f);
 	}
 	putc('"', f);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ls.c - what is there: segments; families and series of one. */
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ static void look(const char *path, struct segment_facts *f)
 		f->series += f->s->families[i].nseries;
 }
 
+/* For JSON, where the path stands beside it. */
 static const char *trouble(const struct segment_facts *f)
 {
 	if (f->rc == SM_NOT_READY)
@@ -123,6 +125,7 @@ static int one_segment(void *ctx, const char *name, const char *path)
 {
 	struct listing *l = ctx;
 	struct segment_facts f;
+	int rc;
 
 	if (l->done && strcmp(path, l->done) == 0)
 		return 0;
@@ -138,9 +141,9 @@ static int one_segment(void *ctx, const char *name, const char *path)
 	else
 		json_segment(l->json, name, path, &f);
 	if (f.rc && !l->json) {
-		cli_note(l->c, "%s: %s", path, trouble(&f));
+		rc = sel_fail(l->c, f.rc, path, &f.diag);
 		if (!l->rc)
-			l->rc = f.rc > 0 ? CLI_NO_SEGMENT : cli_code(f.rc);
+			l->rc = rc;
 	}
 	sm_snapshot_free(f.s);
 	return 0;
@@ -162,13 +165,15 @@ static int each_segment(struct listing *l)
 
 	if (l->c->segment) {
 		rc = sel_choose(l->c, false, &sel);
+		if (!rc && access(sel.path, F_OK) != 0 && errno == ENOENT)
+			rc = sel_fail(l->c, -ENOENT, sel.path, NULL);
 		return rc ? rc : one_segment(l, base_name(l->c->segment), sel.path);
 	}
 	if (env && strchr(env, '/') && access(env, F_OK) == 0) {
 		one_segment(l, base_name(env), env);
 		l->done = env;
 	}
-	return sm_segment_list(one_segment, l);
+	return sel_each(one_segment, l);
 }
 
 static int list_segments(const struct cli *c)
@@ -193,7 +198,7 @@ static int list_segments(const struct cli *c)
 	if (l.json) {
 		cli_json_close(&json, ']');
 		cli_json_close(&json, '}');
-	} else if (l.table) {
+	} else if (l.table && l.n) {
 		int printed = cli_table_print(c, &table);
 
 		rc = rc ? rc : printed;
@@ -233,6 +238,29 @@ static void histogram_text(const struct sm_snapshot *s, const struct sm_family_i
 	free(counts);
 }
 
+/* A point in time, in seconds since 1970, by the naming rules of Prometheus. */
+static bool is_timestamp(const struct sm_family_info *family)
+{
+	static const char end[] = "_timestamp_seconds";
+	size_t n = strlen(family->name);
+
+	return family->kind == SM_GAUGE && n >= sizeof(end) &&
+	       strcmp(family->name + n - (sizeof(end) - 1), end) == 0;
+}
+
+/* For people, how long it is past; scripts get the number. */
+static bool ago_text(const struct sm_snapshot *s, double at, char ret_text[CLI_TEXT_MAX])
+{
+	double ago = (double)s->taken_real_ns / 1e9 - at;
+	char age[CLI_TEXT_MAX];
+
+	if (!(at > 0 && ago >= 0))
+		return false;
+	cli_age((uint64_t)(ago * 1e9), age);
+	snprintf(ret_text, CLI_TEXT_MAX, "%.40s ago", age);
+	return true;
+}
+
 /* What stands behind a series: its value, or each writer's where there is no common one. */
 static void value_text(const struct sm_snapshot *s, const struct sm_family_info *family,
 	const struct sm_series_info *series, char *ret_text, size_t size)
@@ -247,7 +275,9 @@ static void value_text(const struct sm_snapshot *s, const struct sm_family_info 
 		return;
 	}
 	if (sm_snapshot_number(s, series, SM_ALL_WRITERS, &v) == 0 && v.is_set) {
-		cli_value(&v, text);
+		if (!cli_is_terminal(stdout) || !is_timestamp(family) ||
+			!ago_text(s, v.value, text))
+			cli_value(&v, text);
 		snprintf(ret_text, size, "%s", text);
 		return;
 	}

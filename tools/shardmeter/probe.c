@@ -142,11 +142,14 @@ static int parse_answer(const char *answer, struct probe *p)
 
 	if (!answer[0])
 		return fail(p, "connected, but no answer in time");
-	if (strncmp(answer, "HTTP/1.", 7) != 0 || !answer[7] || answer[8] != ' ')
+	p->status = strncmp(answer, "HTTP/1.", 7) == 0 && answer[7] && answer[8] == ' '
+			    ? atoi(answer + 9)
+			    : 0;
+	if (p->status < 100 || p->status > 599) {
+		p->status = 0;
+		p->foreign = 1;
 		return fail(p, "what answers there does not speak HTTP");
-	p->status = atoi(answer + 9);
-	if (p->status < 100 || p->status > 599)
-		return fail(p, "what answers there does not speak HTTP");
+	}
 	snprintf(p->body, sizeof(p->body), "%s", body ? body + 4 : "");
 	return 0;
 }
@@ -160,8 +163,10 @@ int probe_http(const char *address, const char *path, unsigned timeout_ms, struc
 	int fd, rc;
 
 	memset(ret_probe, 0, sizeof(*ret_probe));
-	if (!len)
+	if (!len) {
+		ret_probe->bad_address = 1;
 		return fail(ret_probe, "\"%s\" is not ADDRESS:PORT", address);
+	}
 	fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fail(ret_probe, "%s", strerror(errno));

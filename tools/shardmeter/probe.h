@@ -4,8 +4,10 @@
 #define CLI_PROBE_H
 
 struct probe {
-	int status;	/* HTTP status; 0: no answer, see error */
-	char body[256]; /* its beginning, NUL-terminated */
+	int status;	 /* HTTP status; 0: no answer, see error */
+	int bad_address; /* the address is not of the form ADDRESS:PORT */
+	int foreign;	 /* something answered, and not in HTTP */
+	char body[2048]; /* its beginning, NUL-terminated */
 	char error[256];
 };
 

@@ -7,7 +7,6 @@
  * writers notice within a heartbeat and make a new one.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -79,42 +78,25 @@ static int run_series(const struct cli *c)
 
 /* ---- a segment ---- */
 
-static bool in_segment_place(const char *path)
-{
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	char place[SEL_PATH_MAX];
-
-	/* Only a path that a mere name could have meant. */
-	if (strncmp(name, "shardmeter.", 11) == 0 &&
-		sm_segment_resolve(name + 11, place, sizeof(place)) == 0 &&
-		strcmp(place, path) == 0)
-		return true;
-	return sm_segment_resolve(name, place, sizeof(place)) == 0 && strcmp(place, path) == 0;
-}
-
 /* May this file be taken for a segment? 0 or an exit code after a message. */
 static int check_file(const struct cli *c, const char *path)
 {
-	static const char magic[8] = { 'S', 'H', 'R', 'D', 'M', 'T', 'R', '1' };
-	char start[8] = { 0 };
+	struct sm_diag diag = { 0 };
+	struct sm_reader *r;
 	struct stat st;
-	ssize_t n;
-	int fd;
+	int rc;
 
 	if (lstat(path, &st) != 0)
-		return cli_fail(c, errno == ENOENT ? CLI_NO_SEGMENT : CLI_DENIED, "%s: %s", path,
-			strerror(errno));
+		return sel_fail(c, -errno, path, &diag);
 	if (!S_ISREG(st.st_mode))
 		return cli_fail(c, CLI_FAILED, "%s is no regular file, so no segment", path);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return cli_fail(c, errno == EACCES ? CLI_DENIED : CLI_FAILED, "%s: %s", path,
-			strerror(errno));
-	n = read(fd, start, sizeof(start));
-	close(fd);
-	if ((n == sizeof(start) && memcmp(start, magic, 7) == 0) || in_segment_place(path))
-		return 0;
-	return cli_fail(c, CLI_DAMAGED, "%s is not a segment; not removed", path);
+	rc = sm_reader_open(path, &r, &diag);
+	if (rc == 0)
+		sm_reader_close(r);
+	if (rc == -EACCES || rc == -EPERM)
+		return sel_fail(c, rc, path, &diag);
+	return sel_is_segment(path) ? 0 : cli_fail(c, CLI_DAMAGED,
+		"%s is not a segment; not removed", path);
 }
 
 /* Nobody may be using it, or --force. */
@@ -171,8 +153,11 @@ static int run_segment(struct cli *c)
 	if (rc)
 		return rc;
 	if (unlink(sel.path) != 0)
-		return cli_fail(c, errno == EACCES || errno == EPERM ? CLI_DENIED : CLI_FAILED,
-			"cannot remove %s: %s", sel.path, strerror(errno));
+		return cli_fail(c, cli_code(-errno), "cannot remove %s: %s%s", sel.path,
+			strerror(errno),
+			errno == EACCES || errno == EPERM
+				? "; its owner can, or who may write to the directory"
+				: "");
 	return CLI_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "sel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,19 +15,64 @@
 /* A segment name that was cut short, and what it may mean. */
 struct match {
 	const char *prefix; /* "" fits all */
+	bool only_live;	    /* only those with live writers */
 	unsigned found;
 	char path[SEL_PATH_MAX];
 };
 
-static int match_one(void *ctx, const char *name, const char *path)
+/* "bot.layout2": of another layout, beside "bot". */
+static bool is_layout_file(const char *name)
 {
-	struct match *m = ctx;
+	const char *dot = strrchr(name, '.');
 
-	if (strncmp(name, m->prefix, strlen(m->prefix)) != 0)
-		return 0;
-	if (m->found++ == 0)
-		snprintf(m->path, sizeof(m->path), "%s", path);
-	return 0;
+	return dot && strncmp(dot, ".layout", 7) == 0 && dot[7] &&
+	       !dot[7 + strspn(dot + 7, "0123456789")];
+}
+
+/* What sel_each() passes on, and to whom. */
+struct each {
+	int (*fn)(void *ctx, const char *name, const char *path);
+	void *ctx;
+};
+
+static int each_one(void *ctx, const char *name, const char *path)
+{
+	const struct each *e = ctx;
+
+	return is_layout_file(name) ? 0 : e->fn(e->ctx, name, path);
+}
+
+int sel_each(int (*fn)(void *ctx, const char *name, const char *path), void *ctx)
+{
+	struct each e = { fn, ctx };
+
+	return sm_segment_list(each_one, &e);
+}
+
+bool sel_is_segment(const char *path)
+{
+	static const char magic[7] = { 'S', 'H', 'R', 'D', 'M', 'T', 'R' };
+	char start[sizeof(magic)] = { 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	ssize_t n = fd < 0 ? -1 : read(fd, start, sizeof(start));
+
+	if (fd >= 0)
+		close(fd);
+	return (n == sizeof(start) && memcmp(start, magic, sizeof(magic)) == 0) ||
+	       sel_in_place(path);
+}
+
+bool sel_in_place(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char place[SEL_PATH_MAX];
+
+	/* Only a path that a mere name could have meant. */
+	if (strncmp(name, "shardmeter.", 11) == 0 &&
+		sm_segment_resolve(name + 11, place, sizeof(place)) == 0 &&
+		strcmp(place, path) == 0)
+		return true;
+	return sm_segment_resolve(name, place, sizeof(place)) == 0 && strcmp(place, path) == 0;
 }
 
 static int live_writers(const char *path)
@@ -41,6 +87,18 @@ static int live_writers(const char *path)
 	return live;
 }
 
+static int match_one(void *ctx, const char *name, const char *path)
+{
+	struct match *m = ctx;
+
+	if (strncmp(name, m->prefix, strlen(m->prefix)) != 0 ||
+		(m->only_live && live_writers(path) <= 0))
+		return 0;
+	if (m->found++ == 0)
+		snprintf(m->path, sizeof(m->path), "%s", path);
+	return 0;
+}
+
 static int list_one(void *ctx, const char *name, const char *path)
 {
 	const struct match *m = ctx;
@@ -49,6 +107,8 @@ static int list_one(void *ctx, const char *name, const char *path)
 	if (strncmp(name, m->prefix, strlen(m->prefix)) != 0)
 		return 0;
 	live = live_writers(path);
+	if (m->only_live && live <= 0)
+		return 0;
 	if (live < 0)
 		fprintf(stderr, "  %-20s %s  (not readable)\n", name, path);
 	else
@@ -59,10 +119,11 @@ static int list_one(void *ctx, const char *name, const char *path)
 
 static int several(const struct cli *c, struct match *m)
 {
-	cli_note(c, "%u segments%s%s; choose one with -S or SHARDMETER_SEGMENT:", m->found,
-		m->prefix[0] ? " begin with " : "", m->prefix);
+	cli_note(c, "%u segments%s%s%s; choose one with -S or SHARDMETER_SEGMENT:", m->found,
+		m->only_live ? " have live writers" : "", m->prefix[0] ? " begin with " : "",
+		m->prefix);
 	if (!c->quiet)
-		sm_segment_list(list_one, m);
+		sel_each(list_one, m);
 	return CLI_SEVERAL;
 }
 
@@ -88,7 +149,7 @@ static int choose_named(const struct cli *c, const char *name, bool create, stru
 			name);
 	if (create || !c->segment || strchr(name, '/') || access(ret->path, F_OK) == 0)
 		return 0;
-	sm_segment_list(match_one, &m);
+	sel_each(match_one, &m);
 	if (m.found > 1)
 		return several(c, &m);
 	if (m.found == 1)
@@ -99,7 +160,7 @@ static int choose_named(const struct cli *c, const char *name, bool create, stru
 int sel_choose(const struct cli *c, bool create, struct sel *ret)
 {
 	const char *env = getenv("SHARDMETER_SEGMENT");
-	struct match m = { .prefix = "" };
+	struct match m = { .prefix = "" }, live;
 
 	if (c->segment) {
 		if (!*c->segment)
@@ -111,11 +172,20 @@ int sel_choose(const struct cli *c, bool create, struct sel *ret)
 		ret->how = "SHARDMETER_SEGMENT";
 		return choose_named(c, env, create, ret);
 	}
-	sm_segment_list(match_one, &m);
+	sel_each(match_one, &m);
+	ret->how = "the only one";
+	if (m.found > 1) {
+		live = m;
+		live.only_live = true;
+		live.found = 0;
+		sel_each(match_one, &live);
+		if (live.found)
+			m = live;
+		ret->how = "the only one with live writers";
+	}
 	if (m.found > 1)
 		return several(c, &m);
 	if (m.found == 1) {
-		ret->how = "the only one";
 		memcpy(ret->path, m.path, sizeof(m.path));
 		return 0;
 	}
@@ -127,6 +197,24 @@ int sel_choose(const struct cli *c, bool create, struct sel *ret)
 	return 0;
 }
 
+int sel_fail(const struct cli *c, int rc, const char *path, const struct sm_diag *diag)
+{
+	if (rc == SM_NOT_READY)
+		return cli_fail(c, CLI_NO_SEGMENT,
+			"%s is not ready: the process that creates it has not finished; if that has "
+			"died, any writer mends it at its start",
+			path);
+	if (rc == -ENOENT)
+		return cli_fail(c, CLI_NO_SEGMENT,
+			"no segment %s; is the program that counts running? \"shardmeter ls\" "
+			"lists what is there",
+			path);
+	if (!diag->message[0])
+		return cli_fail(c, cli_code(rc), "%s: %s", path, strerror(-rc));
+	return cli_fail(c, cli_code(rc), "%s%s%s", strstr(diag->message, path) ? "" : path,
+		strstr(diag->message, path) ? "" : ": ", diag->message);
+}
+
 int sel_attach(const struct cli *c, const char *path, struct sm_reader **ret_reader)
 {
 	struct timespec wait = { 0, READY_WAIT_NS };
@@ -135,23 +223,11 @@ int sel_attach(const struct cli *c, const char *path, struct sm_reader **ret_rea
 
 	for (int tries = 0;; tries++) {
 		rc = sm_reader_open(path, ret_reader, &diag);
-		if (rc != SM_NOT_READY)
+		if (rc != SM_NOT_READY || tries == READY_TRIES)
 			break;
-		if (tries == READY_TRIES)
-			return cli_fail(c, CLI_NO_SEGMENT,
-				"%s is not ready: the process that creates it has not finished; if "
-				"that has died, any writer mends it at its start",
-				path);
 		nanosleep(&wait, NULL);
 	}
-	if (rc == 0)
-		return 0;
-	if (rc == -ENOENT)
-		return cli_fail(c, CLI_NO_SEGMENT,
-			"no segment %s; is the program that counts running? \"shardmeter ls\" "
-			"lists what is there",
-			path);
-	return cli_fail(c, cli_code(rc), "%s", diag.message[0] ? diag.message : strerror(-rc));
+	return rc ? sel_fail(c, rc, path, &diag) : 0;
 }
 
 int sel_snapshot(const struct cli *c, unsigned flags, const struct sm_snapshot **ret_snapshot,

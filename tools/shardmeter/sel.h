@@ -2,9 +2,9 @@
 /*
  * sel.h - which segment, and attaching to it.
  *
- * Order: -S, then SHARDMETER_SEGMENT, then the only segment there is. -S takes a name, a path with
- * a '/', or the beginning of a name that fits one segment only. Several segments and nothing said:
- * they are listed and the exit code is 4.
+ * Order: -S, then SHARDMETER_SEGMENT, then the only segment with live writers, then the only one
+ * there is, as shmtop does. -S takes a name, a path with a '/', or the beginning of a name that
+ * fits one segment only. Several segments and nothing said: they are listed and the exit code is 4.
  */
 #ifndef CLI_SEL_H
 #define CLI_SEL_H
@@ -15,12 +15,25 @@
 
 struct sel {
 	char path[SEL_PATH_MAX];
-	const char *how; /* "-S", "SHARDMETER_SEGMENT", "the only one", "new" */
+	const char *how; /* "-S", "SHARDMETER_SEGMENT", "the only one", "the only one with
+			    live writers", "new" */
 };
 
 /* create: a segment that does not exist yet may be named, and without any "default" is meant.
  * 0 or an exit code after a message. */
 int sel_choose(const struct cli *c, bool create, struct sel *ret_sel);
+
+/* sm_segment_list() without the files that other layouts have beside a segment. */
+int sel_each(int (*fn)(void *ctx, const char *name, const char *path), void *ctx);
+
+/* Does the file at path stand where a name would be looked for? */
+bool sel_in_place(const char *path);
+/* May it be a segment, if a damaged one: it begins with the magic number or is in such a place? */
+bool sel_is_segment(const char *path);
+
+/* Report why the segment at path cannot be read: cause and remedy. rc and diag of
+ * sm_reader_open(). Returns the exit code. */
+int sel_fail(const struct cli *c, int rc, const char *path, const struct sm_diag *diag);
 
 /*
  * sel_attach - attach a reader; waits up to half a second for a creator to finish. 0 or an exit

@@ -15,40 +15,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-size_t cli_utf8(const char *s, size_t len, uint32_t *ret_code_point)
-{
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const unsigned char *p = (const unsigned char *)s;
-	uint32_t cp;
-	size_t n;
-
-	if (p[0] < 0x80) {
-		*ret_code_point = p[0];
-		return 1;
-	}
-	if (p[0] < 0xc2 || p[0] > 0xf4)
-		return 0;
-	n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if (n > len)
-		return 0;
-	cp = p[0] & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		cp = cp << 6 | (p[i] & 0x3f);
-	}
-	if (cp < smallest[n] || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff))
-		return 0;
-	*ret_code_point = cp;
-	return n;
-}
-
-static bool is_control(uint32_t cp)
-{
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x061c || cp == 0x200e ||
-	       cp == 0x200f || cp == 0x2028 || cp == 0x2029 || (cp >= 0x202a && cp <= 0x202e) ||
-	       (cp >= 0x2066 && cp <= 0x2069);
-}
+#include "common/utf8.h"
 
 /* One locale for the whole run: set when the first terminal is seen. */
 static bool locale_known, locale_utf8;
@@ -73,8 +40,8 @@ static size_t printable(const char *s, size_t len, bool ascii, size_t *ret_bad)
 	uint32_t cp;
 
 	while (i < len) {
-		n = cli_utf8(s + i, len - i, &cp);
-		if (n == 0 || is_control(cp) || (ascii && n > 1)) {
+		n = utf8_next(s + i, len - i, &cp);
+		if (n == 0 || utf8_is_hidden(cp) || (ascii && n > 1)) {
 			*ret_bad = n ? n : 1;
 			return i;
 		}
@@ -106,8 +73,8 @@ size_t cli_text_width(const char *s, size_t len)
 	int w;
 
 	for (size_t i = 0; i < len; i += n) {
-		n = cli_utf8(s + i, len - i, &cp);
-		if (n == 0 || is_control(cp) || (!locale_utf8 && n > 1)) {
+		n = utf8_next(s + i, len - i, &cp);
+		if (n == 0 || utf8_is_hidden(cp) || (!locale_utf8 && n > 1)) {
 			n = n ? n : 1;
 			width += 4 * n;
 			continue;

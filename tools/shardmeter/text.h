@@ -11,12 +11,9 @@
 
 #define CLI_TEXT_MAX 64
 
-/* One code point of UTF-8 at s, len > 0: returns its bytes (1 to 4), or 0 if it is none. */
-size_t cli_utf8(const char *s, size_t len, uint32_t *ret_code_point);
-
 /*
- * cli_put_text - print with C0, DEL, C1, bidirectional controls and bytes that are not UTF-8 as
- * \xNN, byte by byte, so that no text can steer a terminal or add lines. On a terminal whose
+ * cli_put_text - print with control and invisible characters and bytes that are not UTF-8 as \xNN,
+ * byte by byte, so that no text can steer a terminal or add lines. On a terminal whose
  * locale is not UTF-8 (known after cli_is_terminal()), everything beyond ASCII as well.
  */
 void cli_put_text(FILE *f, const char *s, size_t len);

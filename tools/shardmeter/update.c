@@ -129,6 +129,7 @@ static int take_mode(const struct cli *c, struct update *u)
 		if (u->want.make != SM_GAUGE)
 			return cli_fail(c, CLI_FAILED, "--mode: only a gauge has a mode");
 	}
+	u->want.mode_exactly = c->value[UPDATE_MODE] != NULL;
 	u->want.mode = u->want.make == SM_GAUGE ? (enum sm_gauge_mode)mode : SM_MODE_SUM;
 	return 0;
 }
@@ -146,9 +147,13 @@ static int take_options(const struct cli *c, struct update *u)
 	return c->command == &cli_cmd_observe ? take_buckets(c, u) : take_mode(c, u);
 }
 
-static int open_and_declare(const struct cli *c, struct update *u)
+/* The arguments make sense: the segment is next. */
+static int open_and_declare(struct cli *c, struct update *u)
 {
-	int rc = fam_open(c, c->given[UPDATE_CREATE], &u->fam);
+	int rc;
+
+	c->parsed = true;
+	rc = fam_open(c, c->given[UPDATE_CREATE], &u->fam);
 
 	if (rc || u->fam.disabled)
 		return rc;
@@ -299,7 +304,7 @@ static int run_observe(struct cli *c)
 	"ending."
 #define MODE_HELP                                                                              \
 	"First use of a gauge: how values of several writers become one: sum, min, max, avg, " \
-	"mostrecent, first, all. Without it mostrecent."
+	"mostrecent, first, all. Without it mostrecent. Later: the mode that it must have."
 #define BUCKETS_HELP                                                                       \
 	"First use: ascending upper bounds, separated by commas. Without it those of the " \
 	"unit."

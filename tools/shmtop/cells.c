@@ -151,7 +151,7 @@ void top_cells_fill(struct top_cells *c, int x, int y, int room, unsigned style)
 	}
 }
 
-void top_cells_row(const struct top_cells *c, int y, struct top_buf *b)
+void top_cells_row(const struct top_cells *c, int y, struct buf *b)
 {
 	const struct top_cell *row = &c->cell[(size_t)y * (size_t)c->width];
 	int x, i, end = c->width;
@@ -162,8 +162,8 @@ void top_cells_row(const struct top_cells *c, int y, struct top_buf *b)
 	for (x = 0; x < end; x++) {
 		if (!row[x].ch)
 			continue;
-		top_buf_add(b, utf8, top_utf8_encode(row[x].ch, utf8));
+		buf_put(b, utf8, top_utf8_encode(row[x].ch, utf8));
 		for (i = 0; i < TOP_CELL_MARKS && row[x].marks[i]; i++)
-			top_buf_add(b, utf8, top_utf8_encode(row[x].marks[i], utf8));
+			buf_put(b, utf8, top_utf8_encode(row[x].marks[i], utf8));
 	}
 }

@@ -60,6 +60,6 @@ void top_cells_put_right(struct top_cells *c, int x, int y, int room, unsigned s
 void top_cells_fill(struct top_cells *c, int x, int y, int room, unsigned style);
 
 /* Row y as text, without the spaces at its end. */
-void top_cells_row(const struct top_cells *c, int y, struct top_buf *b);
+void top_cells_row(const struct top_cells *c, int y, struct buf *b);
 
 #endif

@@ -147,24 +147,24 @@ static void add_identity(struct line *l, const struct top_status *st)
 static void add_judgement(struct line *l, const struct top_status *st, const struct top_glyphs *g,
 			  int weight)
 {
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 	enum top_style style = top_judgement(st, g, &b);
 	struct item *i = item(l, style, weight);
 
 	i->cut = 1;
 	snprintf(i->text, TOP_NAME, "%s", b.data ? b.data : "");
-	top_buf_release(&b);
+	buf_free(&b);
 }
 
 static void add_counts(struct line *l, const struct top_model *m, const struct top_view *v)
 {
 	struct item *i;
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 
 	if (v->filter.text[0]) {
 		top_escape(&b, v->filter.text, strlen(v->filter.text), m->escape);
 		snprintf(item(l, TOP_WARN, 12)->text, TOP_NAME, "/%.60s", b.data ? b.data : "");
-		top_buf_release(&b);
+		buf_free(&b);
 	}
 	i = item(l, TOP_PLAIN, 5);
 	if (v->filter.text[0])
@@ -220,7 +220,7 @@ void top_cell_value(const struct top_row *row, const struct top_glyphs *g, int e
 {
 	const struct top_family *f = row->family;
 	const struct sm_value *v = &row->value;
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 	char number[1 + TOP_NUMBER];
 	int64_t n = (int64_t)v->units;
 
@@ -232,12 +232,15 @@ void top_cell_value(const struct top_row *row, const struct top_glyphs *g, int e
 		top_escape(&b, f->states[v->units], strlen(f->states[v->units]),
 			   g == &top_glyphs_ascii ? TOP_ESCAPE_ASCII : 0);
 		snprintf(ret, TOP_NAME, "%s", b.data ? b.data : "");
-		top_buf_release(&b);
+		buf_free(&b);
 	} else if (v->is_integer && (exact || !v->decimals)) {
 		number[0] = '-';
 		sm_format_units(v->is_signed && n < 0 ? -(sm_u128)n : (sm_u128)v->units,
 				v->decimals, number + 1, sizeof(number) - 1);
 		snprintf(ret, TOP_NAME, "%s", number + !(v->is_signed && n < 0));
+	} else if (!exact && row->age_s >= 0) {
+		top_format_age((uint64_t)(row->age_s * 1e9), number);
+		snprintf(ret, TOP_NAME, "%s ago", number);
 	} else if (exact) {
 		sm_format_double(v->value, 0, number, sizeof(number));
 		snprintf(ret, TOP_NAME, "%s", number);
@@ -272,6 +275,11 @@ static void value_in(const struct top_row *row, const struct top_glyphs *g, int 
 	if (row->family->kind == SM_STATESET) {
 		top_cut_middle(ret, room, g->ellipsis, cut, sizeof(cut));
 		snprintf(ret, TOP_NAME, "%.*s", TOP_NAME - 1, cut);
+		return;
+	}
+	if (row->age_s >= 0 && !exact) {
+		top_format_age((uint64_t)(row->age_s * 1e9), number);
+		snprintf(ret, TOP_NAME, "%s", number);
 		return;
 	}
 	top_format_quantity(top_row_value(row), row->histogram ? "" : row->family->unit, g->micro,
@@ -427,6 +435,20 @@ static void plan_table(struct table *t, const struct top_model *m, const struct 
 	}
 }
 
+unsigned top_draw_hidden(int width, const struct top_model *m, const struct top_view *v,
+			 const struct top_glyphs *g)
+{
+	unsigned hidden = 0;
+	struct table t;
+	int i;
+
+	plan_table(&t, m, v, g, width);
+	for (i = TOP_SORT_NAME + 1; i < TOP_SORTS; i++)
+		if (!t.width[i])
+			hidden |= 1u << i;
+	return hidden;
+}
+
 static void draw_heads(struct top_cells *c, int y, const struct table *t,
 		       const struct top_view *v, const struct top_glyphs *g)
 {
@@ -451,10 +473,7 @@ static void draw_heads(struct top_cells *c, int y, const struct table *t,
 	}
 }
 
-/* Shorten a series' name to `width` columns: its labels tell rows apart, so the family's name gives
- * way first. */
-static void cut_name(const char *name, int width, const struct top_glyphs *g, char *ret,
-		     size_t size)
+void top_cut_name(const char *name, int width, const struct top_glyphs *g, char *ret, size_t size)
 {
 	const char *labels = strchr(name, '{');
 	char family[TOP_NAME];
@@ -465,7 +484,7 @@ static void cut_name(const char *name, int width, const struct top_glyphs *g, ch
 		return;
 	}
 	snprintf(family, sizeof(family), "%.*s", (int)(labels - name), name);
-	/* Families differ at their begin; at their end most have a unit. */
+	/* Families differ at their beginning; at their end most have a unit. */
 	top_cut(family, left, 75, g->ellipsis, ret, size);
 	strncat(ret, labels, size - strlen(ret) - 1);
 }
@@ -482,7 +501,7 @@ static void draw_row(struct top_cells *c, int y, const struct table *t, const st
 		top_cells_put(c, 0, y, 1, TOP_DIM, g->gone);
 	else if (t->mark && row->reset_boot_ns && m->boot_ns - row->reset_boot_ns < TOP_WINDOW_NS)
 		top_cells_put(c, 0, y, 1, TOP_WARN, "!");
-	cut_name(t->wide ? row->wide : row->brief, t->width[COL_NAME], g, cut, sizeof(cut));
+	top_cut_name(t->wide ? row->wide : row->brief, t->width[COL_NAME], g, cut, sizeof(cut));
 	top_cells_put(c, t->x[COL_NAME], y, t->width[COL_NAME], style, cut);
 	if (t->width[COL_VALUE]) {
 		value_in(row, g, v->exact, t->width[COL_VALUE], text);
@@ -546,6 +565,7 @@ static const char *const legend[] = {
 	"CHANGE/s  per second since the last sample, by measured time",
 	"p50 p95   half, 95 % of the observations of the last minute were at most this",
 	"          ~: of the whole life, as none came in the last minute",
+	"2s ago    of gauges NAME_timestamp_seconds: how long that is past",
 	"LAST      change (of gauges: value) at each sample, newest right; gap: none",
 	"reset !   a counter went back: its series was made anew",
 	"gone      the writers of this gauge have ended; its last value is shown",
@@ -581,18 +601,18 @@ static void draw_help(struct top_cells *c, int y, int lines, const struct top_vi
 static void draw_prompt(struct top_cells *c, int y, const struct top_model *m,
 			const struct top_view *v)
 {
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 	int x;
 
 	top_cells_fill(c, 0, y, c->width, TOP_PLAIN);
 	x = top_cells_put(c, 0, y, c->width, TOP_KEY, "Filter: ");
 	top_escape(&b, v->filter.text, strlen(v->filter.text), m->escape);
 	x += top_cells_put(c, x, y, c->width - x, TOP_BOLD, b.data ? b.data : "");
-	top_buf_release(&b);
+	buf_free(&b);
 	c->cursor_x = at_most(x, c->width - 1);
 	c->cursor_y = y;
 	if (v->filter.bad)
-		top_cells_put(c, x + 2, y, c->width, TOP_BAD, "not a valid expression yet");
+		top_cells_put(c, x + 2, y, c->width, TOP_BAD, "not a valid expression; Esc drops it");
 	else if (!v->filter.text[0])
 		top_cells_put(c, x + 2, y, c->width, TOP_DIM, "text  label=text  ~regex  !not");
 }

@@ -30,9 +30,16 @@ extern const struct top_glyphs top_glyphs_utf8, top_glyphs_ascii;
 
 /* How many rows of series fit on a screen of this size: what top_view_fit() wants. */
 size_t top_draw_page(int width, int height);
+/* The columns that find no place at this width: 1 << TOP_SORT_x each, for top_view.hidden. */
+unsigned top_draw_hidden(int width, const struct top_model *m, const struct top_view *v,
+			 const struct top_glyphs *g);
 /* local_time: of the sample, "HH:MM:SS". now_ns: the clock of top_view_key(). */
 void top_draw(struct top_cells *c, const struct top_model *m, const struct top_view *v,
 	      const struct top_glyphs *g, const char *local_time, uint64_t now_ns);
+
+/* Shorten a series' name to `width` columns: its labels tell rows apart, so the family's name gives
+ * way first. */
+void top_cut_name(const char *name, int width, const struct top_glyphs *g, char *ret, size_t size);
 
 /* The cells of the table, for output.c too. "" is nothing to say, g->none has no meaning. */
 void top_cell_value(const struct top_row *row, const struct top_glyphs *g, int exact,
@@ -42,6 +49,6 @@ void top_cell_quantile(const struct top_row *row, int q, const struct top_glyphs
 
 /* One line of judgement about the segment. */
 enum top_style top_judgement(const struct top_status *st, const struct top_glyphs *g,
-			     struct top_buf *b);
+			     struct buf *b);
 
 #endif

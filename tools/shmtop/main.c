@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,12 +53,12 @@ static uint64_t monotonic_ns(void)
 
 static void complain(unsigned escape, const char *what, const char *remedy)
 {
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 
 	top_escape(&b, what, strlen(what), escape);
 	fprintf(stderr, "shmtop: %s%s%s\n", b.data ? b.data : "", remedy ? "\n  " : "",
 		remedy ? remedy : "");
-	top_buf_release(&b);
+	buf_free(&b);
 }
 
 static void sleep_until(uint64_t then_ns)
@@ -73,22 +74,24 @@ static void sleep_until(uint64_t then_ns)
 static void complain_about(const struct program *p, int rc, const char *path,
 			   const struct sm_diag *diag)
 {
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 
 	if (rc == -ENOENT && !path[0])
-		top_buf_puts(&b, "there is no segment: looked in /run/shardmeter and for "
+		buf_puts(&b, "there is no segment: looked in /run/shardmeter and for "
 				 "/dev/shm/shardmeter.*");
 	else if (rc == -ENOENT)
-		top_buf_printf(&b, "there is no segment %s", path);
+		buf_printf(&b, "there is no segment %s", path);
 	else if (rc == SM_NOT_READY)
-		top_buf_printf(&b, "the segment %s is not ready", path);
+		buf_printf(&b, "the segment %s is not ready", path);
 	else if (path[0] && strstr(diag->message, path))
-		top_buf_puts(&b, diag->message);
+		buf_puts(&b, diag->message);
 	else
-		top_buf_printf(&b, "%s%s%s", path, path[0] ? ": " : "",
+		buf_printf(&b, "%s%s%s", path, path[0] ? ": " : "",
 			       diag->message[0] ? diag->message : strerror(-rc));
-	complain(p->escape, b.data ? b.data : "out of memory", top_remedy(rc));
-	top_buf_release(&b);
+	/* The library's own words about permissions say what to do. */
+	complain(p->escape, b.data ? b.data : "out of memory",
+		 rc == -EACCES && diag->message[0] ? NULL : top_remedy(rc));
+	buf_free(&b);
 }
 
 /* On a terminal, ask which of several segments is meant. 0 or -EMLINK. */
@@ -159,7 +162,7 @@ static int attach(struct program *p)
 
 /* Write to standard output. 0, or -1 to stop: *ret_exit is TOP_EXIT_ERROR then, unless it is just
  * that the reader of a pipe has gone. */
-static int put_out(const struct top_buf *b, int *ret_exit)
+static int put_out(const struct buf *b, int *ret_exit)
 {
 	size_t done = 0;
 	ssize_t n;
@@ -185,7 +188,7 @@ static int put_out(const struct top_buf *b, int *ret_exit)
 	return 0;
 }
 
-static void render_text(struct program *p, struct top_buf *b, unsigned long number, int average)
+static void render_text(struct program *p, struct buf *b, unsigned long number, int average)
 {
 	if (p->options.format == TOP_FORMAT_JSON) {
 		top_output_json(b, &p->model, &p->view);
@@ -195,7 +198,7 @@ static void render_text(struct program *p, struct top_buf *b, unsigned long numb
 		top_output_csv(b, &p->model, &p->view);
 	} else {
 		if (number)
-			top_buf_puts(b, "\n");
+			buf_puts(b, "\n");
 		top_output_table(b, &p->model, &p->view, average);
 	}
 }
@@ -203,7 +206,7 @@ static void render_text(struct program *p, struct top_buf *b, unsigned long numb
 /* One sample as text. 0, or -1 to stop. */
 static int text_sample(struct program *p, unsigned long number, int average, int *ret_exit)
 {
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 	int rc;
 
 	*ret_exit = TOP_EXIT_OK;
@@ -219,8 +222,18 @@ static int text_sample(struct program *p, unsigned long number, int average, int
 	}
 	render_text(p, &b, number, average);
 	rc = put_out(&b, ret_exit);
-	top_buf_release(&b);
+	buf_free(&b);
 	return rc;
+}
+
+/* The terminal that a table is printed on; 0 if it is none. */
+static int output_width(const struct program *p)
+{
+	struct winsize size;
+
+	if (p->options.format != TOP_FORMAT_TABLE || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+		return 0;
+	return size.ws_col;
 }
 
 static int run_text(struct program *p)
@@ -229,6 +242,7 @@ static int run_text(struct program *p)
 	uint64_t delay = (uint64_t)(p->options.delay_s * 1e9), next = monotonic_ns();
 	unsigned long n;
 
+	p->view.text_width = output_width(p);
 	rc = top_source_sample(&p->source, &p->model);
 	if (rc < 0) {
 		complain(p->escape, p->model.status.trouble, top_remedy(rc));
@@ -265,6 +279,7 @@ static void redraw(struct program *p, int all)
 		return;
 	if (localtime_r(&seconds, &tm))
 		strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+	p->view.hidden = top_draw_hidden(p->cells.width, &p->model, &p->view, p->glyphs);
 	top_view_fit(&p->view, top_draw_page(p->cells.width, p->cells.height));
 	top_draw(&p->cells, &p->model, &p->view, p->glyphs, clock, monotonic_ns());
 	top_term_flush(&p->cells, all);

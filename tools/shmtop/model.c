@@ -134,63 +134,63 @@ static void sweep_families(struct top_model *m)
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-void top_row_labels(const struct top_row *row, unsigned escape, struct top_buf *b)
+void top_row_labels(const struct top_row *row, unsigned escape, struct buf *b)
 {
 	const struct top_family *f = row->family;
 	unsigned i;
 
 	for (i = 0; i < f->nlabels; i++) {
 		if (i)
-			top_buf_puts(b, ",");
+			buf_puts(b, ",");
 		top_escape(b, f->labels[i], strlen(f->labels[i]), escape);
-		top_buf_puts(b, "=\"");
+		buf_puts(b, "=\"");
 		top_escape(b, row->values[i], strlen(row->values[i]), escape | TOP_ESCAPE_QUOTE);
-		top_buf_puts(b, "\"");
+		buf_puts(b, "\"");
 	}
 }
 
-void top_row_text(const struct top_row *row, unsigned escape, struct top_buf *b)
+void top_row_text(const struct top_row *row, unsigned escape, struct buf *b)
 {
 	top_escape(b, row->family->name, strlen(row->family->name), escape);
 	if (!row->family->nlabels && !row->writer)
 		return;
-	top_buf_puts(b, "{");
+	buf_puts(b, "{");
 	top_row_labels(row, escape, b);
 	if (row->writer) {
-		top_buf_puts(b, row->family->nlabels ? ",writer=\"" : "writer=\"");
+		buf_puts(b, row->family->nlabels ? ",writer=\"" : "writer=\"");
 		top_escape(b, row->writer, strlen(row->writer), escape | TOP_ESCAPE_QUOTE);
-		top_buf_puts(b, "\"");
+		buf_puts(b, "\"");
 	}
-	top_buf_puts(b, "}");
+	buf_puts(b, "}");
 }
 
 /* name{value,...}, or name{label=value,...} if wide. */
 static char *screen_name(const struct top_row *row, unsigned escape, int wide)
 {
 	const struct top_family *f = row->family;
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 	unsigned i;
 
 	top_escape(&b, f->name, strlen(f->name), escape);
 	if (f->nlabels || row->writer)
-		top_buf_puts(&b, "{");
+		buf_puts(&b, "{");
 	for (i = 0; i < f->nlabels; i++) {
 		if (i)
-			top_buf_puts(&b, ",");
+			buf_puts(&b, ",");
 		if (wide) {
 			top_escape(&b, f->labels[i], strlen(f->labels[i]), escape);
-			top_buf_puts(&b, "=");
+			buf_puts(&b, "=");
 		}
 		top_escape(&b, row->values[i], strlen(row->values[i]), escape);
 	}
 	if (row->writer) {
-		top_buf_puts(&b, i ? "," : "");
-		top_buf_puts(&b, wide ? "writer=" : "");
+		buf_puts(&b, i ? "," : "");
+		buf_puts(&b, wide ? "writer=" : "");
 		top_escape(&b, row->writer, strlen(row->writer), escape);
 	}
 	if (f->nlabels || row->writer)
-		top_buf_puts(&b, "}");
-	return top_buf_take(&b);
+		buf_puts(&b, "}");
+	return buf_take(&b);
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -250,6 +250,7 @@ static struct top_row *row_new(struct top_model *m, struct top_family *family,
 	row->created_boot_ns = series->created_boot_ns;
 	row->created_real_ns = series->created_real_ns;
 	row->rating = TOP_RATE_UNKNOWN;
+	row->age_s = NAN;
 	for (i = 0; i < TOP_HISTORY; i++)
 		row->history[i] = NAN;
 	row->values = calloc(family->nlabels ? family->nlabels : 1, sizeof(*row->values));
@@ -407,6 +408,16 @@ static void row_valued(struct top_model *m, struct top_row *row)
 	row->gone_boot_ns = 0;
 }
 
+/* A point in time, in seconds since 1970, by the naming rules of Prometheus. */
+static int is_timestamp(const struct top_family *f)
+{
+	static const char end[] = "_timestamp_seconds";
+	size_t n = strlen(f->name);
+
+	return f->kind == SM_GAUGE && n >= sizeof(end) &&
+	       !strcmp(f->name + n - (sizeof(end) - 1), end);
+}
+
 void top_row_number(struct top_model *m, struct top_row *row, const struct sm_value *value)
 {
 	const struct sm_value *old = &row->value;
@@ -430,6 +441,9 @@ void top_row_number(struct top_model *m, struct top_row *row, const struct sm_va
 		row->history[m->sample % TOP_HISTORY] = (float)value->value;
 	}
 	row->value = *value;
+	row->age_s = is_timestamp(row->family) && m->real_ns && value->value > 0
+			     ? (double)m->real_ns / 1e9 - value->value
+			     : NAN;
 	row_valued(m, row);
 }
 

@@ -63,6 +63,7 @@ struct top_histogram {
 
 struct top_row {
 	struct top_family *family;
+	double age_s;			/* of a gauge NAME_timestamp_seconds; NaN: it is none */
 	uint32_t id;
 	uint64_t incarnation;
 	int slot;			/* of one writer, or -1: all of them */
@@ -129,6 +130,7 @@ struct top_model {
 	struct top_row **buckets;	/* hash table of rows */
 	size_t nbuckets, nrows, nhistograms;
 	uint64_t sample;		/* number of the current sample, from 1; 0: none yet */
+	uint64_t real_ns;		/* of this sample, for ages of timestamps; 0: not known */
 	uint64_t boot_ns, last_boot_ns;	/* of this and of the sample before */
 	uint64_t turn_boot_ns;		/* when the window of the quantiles turned last */
 	int turn;			/* it turns in this sample */
@@ -164,9 +166,9 @@ double top_row_value(const struct top_row *row);
 double top_row_average(const struct top_model *m, const struct top_row *row);
 /* name{label="value",...} with the quotes and escapes of the Prometheus text format; the row of
  * one writer has the label writer. */
-void top_row_text(const struct top_row *row, unsigned escape, struct top_buf *b);
+void top_row_text(const struct top_row *row, unsigned escape, struct buf *b);
 /* label="value",... without the writer. */
-void top_row_labels(const struct top_row *row, unsigned escape, struct top_buf *b);
+void top_row_labels(const struct top_row *row, unsigned escape, struct buf *b);
 
 /* Quantile q of n buckets by linear interpolation, as Prometheus' histogram_quantile(): bucket i
  * ends at bounds[i], the last one at infinity. NaN if empty. */

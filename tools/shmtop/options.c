@@ -21,6 +21,7 @@ struct option_def {
 	const char *arg;	/* NULL: none; "[SEC]": may be left out */
 	const char *help;	/* NULL: not in the help */
 	int (*set)(struct top_options *o, const char *arg);	/* 0 or -EINVAL */
+	const char *expected;	/* for the message if it is -EINVAL */
 };
 
 static int parse_number(const char *text, double min, double max, double *ret)
@@ -173,23 +174,29 @@ static int set_keys(struct top_options *o, const char *arg)
 }
 
 static const struct option_def table[] = {
-	{ 'S', "segment", "NAME", "segment: a name, the begin of one, or a path", set_segment },
-	{ '1', "once", NULL, "print one table of totals and lifetime averages", set_once },
-	{ 'b', "batch", NULL, "print a table at every interval, without end", set_batch },
-	{ 'n', "count", "N", "print N tables, the first after one interval", set_count },
-	{ 'd', "delay", "SEC", "interval, 0.1 to 3600 seconds (1)", set_delay },
-	{ 'f', "filter", "TEXT", "only series with TEXT; !TEXT, ~REGEX, !~REGEX", set_filter },
-	{ 's', "sort", "COLUMN", "name, value, rate, p50, p95 or p99 (name)", set_sort },
-	{ 'r', "reverse", NULL, "the other way round", set_reverse },
-	{ 0, "json", NULL, "print one JSON object, with -b or -n one a line", set_json },
-	{ 0, "csv", NULL, "print comma-separated values", set_csv },
-	{ 'l', "list", NULL, "list the segments of this machine", set_list },
-	{ 'w', "wait", "[SEC]", "wait for the segment, SEC seconds or for ever", set_wait },
-	{ 0, "ascii", NULL, "no characters beyond ASCII", set_ascii },
-	{ 0, "color", "[WHEN]", "auto, always or never; NO_COLOR is heeded", set_color },
-	{ 0, "dump-keys", NULL, NULL, set_keys },
-	{ 'h', "help", NULL, "this text", set_help },
-	{ 'V', "version", NULL, "version of the program and of the layout", set_version },
+	{ 'S', "segment", "NAME", "segment: a name, the beginning of one, or a path", set_segment,
+	  "one name or path, given once" },
+	{ '1', "once", NULL, "print one table of totals and lifetime averages", set_once, NULL },
+	{ 'b', "batch", NULL, "print a table at every interval, without end", set_batch, NULL },
+	{ 'n', "count", "N", "print N tables, the first after one interval", set_count,
+	  "a whole number from 1" },
+	{ 'd', "delay", "SEC", "interval, 0.1 to 3600 seconds (1)", set_delay,
+	  "seconds, 0.1 to 3600" },
+	{ 'f', "filter", "TEXT", "only series with TEXT; !TEXT, ~REGEX, !~REGEX", set_filter, NULL },
+	{ 's', "sort", "COLUMN", "name, value, rate, p50, p95 or p99 (name)", set_sort,
+	  "name, value, rate, p50, p95 or p99" },
+	{ 'r', "reverse", NULL, "the other way round", set_reverse, NULL },
+	{ 0, "json", NULL, "print one JSON object, with -b or -n one a line", set_json, NULL },
+	{ 0, "csv", NULL, "print comma-separated values", set_csv, NULL },
+	{ 'l', "list", NULL, "list the segments of this machine", set_list, NULL },
+	{ 'w', "wait", "[SEC]", "wait for the segment, SEC seconds or for ever", set_wait,
+	  "seconds, 0 or more" },
+	{ 0, "ascii", NULL, "no characters beyond ASCII", set_ascii, NULL },
+	{ 0, "color", "[WHEN]", "auto, always or never; NO_COLOR is heeded", set_color,
+	  "auto, always or never" },
+	{ 0, "dump-keys", NULL, NULL, set_keys, NULL },
+	{ 'h', "help", NULL, "this text", set_help, NULL },
+	{ 'V', "version", NULL, "version of the program and of the layout", set_version, NULL },
 };
 #define OPTIONS (sizeof(table) / sizeof(table[0]))
 
@@ -219,7 +226,8 @@ void top_options_help(FILE *out)
 		else
 			fprintf(out, "      %-18s %s\n", name, table[i].help);
 	}
-	fprintf(out, "\nSegment: the argument, SHARDMETER_SEGMENT, else the only one there is.\n"
+	fprintf(out, "\nSegment: the argument, SHARDMETER_SEGMENT, else the only one with live writers,\n"
+		     "else the only one there is.\n"
 		     "Keys: h shows them. Manual: man shmtop.\n");
 }
 
@@ -294,8 +302,8 @@ int top_options_parse(struct top_options *o, int argc, char **argv, char *error,
 			return complain(code, argv, error, size);
 		d = find(code);
 		if (d->set(o, optarg)) {
-			snprintf(error, size, "\"%s\" is not a value for --%s: %s",
-				 optarg ? optarg : "", d->name, d->help);
+			snprintf(error, size, "\"%s\" is not a value for --%s; expected: %s",
+				 optarg ? optarg : "", d->name, d->expected);
 			return -EINVAL;
 		}
 		/* These win over everything that follows. */

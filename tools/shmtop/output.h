@@ -12,11 +12,11 @@
 #include "draw.h"
 
 /* average: change over the whole life instead of since the last sample, for a single sample. */
-void top_output_table(struct top_buf *b, const struct top_model *m, const struct top_view *v,
+void top_output_table(struct buf *b, const struct top_model *m, const struct top_view *v,
 		      int average);
 /* One object in one line. */
-void top_output_json(struct top_buf *b, const struct top_model *m, const struct top_view *v);
-void top_output_csv_head(struct top_buf *b);
-void top_output_csv(struct top_buf *b, const struct top_model *m, const struct top_view *v);
+void top_output_json(struct buf *b, const struct top_model *m, const struct top_view *v);
+void top_output_csv_head(struct buf *b);
+void top_output_csv(struct buf *b, const struct top_model *m, const struct top_view *v);
 
 #endif

@@ -6,8 +6,10 @@
  * none: they become one row for each live writer.
  *
  * Who is well: a writer whose lock is gone without sm_close() has died. A live one is silent when
- * its heartbeat is older than 10 s and older than three of its own usual intervals. One that
- * never called sm_heartbeat() is not judged.
+ * its heartbeat is older than 10 s and older than three of its own usual intervals. That is sooner
+ * than the 60 s of `shardmeter doctor`, on purpose: there a late heartbeat is an exit code that
+ * may wake somebody, here it is a line that is gone with the next beat. One that never called
+ * sm_heartbeat() is not judged: its heartbeat_boot_ns is when it attached.
  */
 #include "sample.h"
 
@@ -26,11 +28,11 @@ static uint64_t age(uint64_t now, uint64_t then)
 
 static void copy_escaped(char *ret, size_t size, const char *text, unsigned escape)
 {
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 
 	top_escape(&b, text, strlen(text), escape);
 	snprintf(ret, size, "%s", b.data ? b.data : "");
-	top_buf_release(&b);
+	buf_free(&b);
 }
 
 /* ---- series --------------------------------------------------------------------------------- */
@@ -106,6 +108,7 @@ int top_sample_series(struct top_model *m, const struct sm_snapshot *s)
 	if (!counts)
 		return -ENOMEM;
 	top_model_begin(m, s->taken_boot_ns);
+	m->real_ns = s->taken_real_ns;
 	for (f = 0; f < s->nfamilies; f++) {
 		info = &s->families[f];
 		family = top_model_family(m, info);
@@ -158,7 +161,7 @@ static void judge_live(struct top_status *st, const struct sm_writer *w, uint64_
 	uint64_t beat = age(now, w->heartbeat_boot_ns), usual = 0;
 
 	st->up++;
-	if (!w->heartbeat_boot_ns)
+	if (!w->heartbeats)
 		return;
 	if (w->heartbeats > 1)
 		usual = age(w->heartbeat_boot_ns, w->claimed_boot_ns) / w->heartbeats;
@@ -213,7 +216,7 @@ static int find_writers(struct top_status *st, const struct sm_snapshot *s, unsi
 		t->restarts = w->restarts;
 		t->incarnation = w->incarnation;
 		t->start_real_ns = w->start_real_ns;
-		t->heartbeat_age_ns = w->heartbeat_boot_ns
+		t->heartbeat_age_ns = w->heartbeats
 					      ? age(s->taken_boot_ns, w->heartbeat_boot_ns)
 					      : UINT64_MAX;
 		if (w->state == SM_WRITER_LIVE)

@@ -86,7 +86,7 @@ static void state_text(const struct top_segment *s, char *ret, size_t size)
 void top_segments_print(FILE *out, const struct top_segment *list, int n, unsigned escape)
 {
 	char state[64], age[TOP_NUMBER];
-	struct top_buf name = { 0 }, path = { 0 };
+	struct buf name = { 0 }, path = { 0 };
 	struct timespec now;
 	uint64_t now_ns;
 	int i;
@@ -105,8 +105,8 @@ void top_segments_print(FILE *out, const struct top_segment *list, int n, unsign
 		fprintf(out, "%-20s  %-16s  %8s  %s\n", name.data ? name.data : "", state, age,
 			path.data ? path.data : "");
 	}
-	top_buf_release(&name);
-	top_buf_release(&path);
+	buf_free(&name);
+	buf_free(&path);
 }
 
 /* Keep those that are meant: with live writers if any has, with the prefix if there is one. */

@@ -29,7 +29,7 @@ void top_segments_print(FILE *out, const struct top_segment *list, int n, unsign
  * top_segments_choose - the path of the segment that is meant by `name` (NULL: not said).
  *
  * Not said: the only one with live writers, else the only one. A name without '/' may be the
- * begin of exactly one. Returns 0; -ENOENT; -EMLINK if several could be meant (*ret_list then
+ * beginning of exactly one. Returns 0; -ENOENT; -EMLINK if several could be meant (*ret_list then
  * has them, *ret_n long, to free()); -ENOMEM, -EINVAL, -ENAMETOOLONG.
  */
 int top_segments_choose(const char *name, char ret_path[PATH_MAX], struct top_segment **ret_list,

@@ -78,13 +78,13 @@ static uint64_t boot_ns(void)
 /* The values stay; say since when they are old, and why. */
 static void keep_old(struct top_model *m, const char *why)
 {
-	struct top_buf b = { 0 };
+	struct buf b = { 0 };
 
 	top_escape(&b, why, strlen(why), m->escape);
 	m->status.stale = 1;
 	m->status.now_boot_ns = boot_ns();
 	snprintf(m->status.trouble, sizeof(m->status.trouble), "%s", b.data ? b.data : "");
-	top_buf_release(&b);
+	buf_free(&b);
 }
 
 int top_source_sample(struct top_source *s, struct top_model *m)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * text.c - growing text, escaping, widths, and numbers for people.
+ * text.c - escaping, widths, and numbers for people.
  *
  * Escaping is an allow-list by effect: a code point is shown as it is if it is valid, not a
  * control or invisible format character, and wcwidth() knows its width. Terminals act on more
@@ -10,118 +10,23 @@
 #include "text.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
-/* ---- growing text --------------------------------------------------------------------------- */
-
-static int reserve(struct top_buf *b, size_t more)
-{
-	size_t cap = b->cap ? b->cap : 64;
-	char *data;
-
-	if (b->failed)
-		return 0;
-	if (more < b->cap - b->len)
-		return 1;
-	while (cap - b->len <= more) {
-		if (cap > SIZE_MAX / 2) {
-			b->failed = 1;
-			return 0;
-		}
-		cap *= 2;
-	}
-	data = realloc(b->data, cap);
-	if (!data) {
-		b->failed = 1;
-		return 0;
-	}
-	b->data = data;
-	b->cap = cap;
-	return 1;
-}
-
-void top_buf_release(struct top_buf *b)
-{
-	free(b->data);
-	memset(b, 0, sizeof(*b));
-}
-
-void top_buf_add(struct top_buf *b, const char *data, size_t len)
-{
-	if (!reserve(b, len))
-		return;
-	if (len)
-		memcpy(b->data + b->len, data, len);
-	b->len += len;
-	b->data[b->len] = '\0';
-}
-
-void top_buf_puts(struct top_buf *b, const char *s)
-{
-	top_buf_add(b, s, strlen(s));
-}
-
-void top_buf_printf(struct top_buf *b, const char *format, ...)
-{
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = vsnprintf(NULL, 0, format, args);
-	va_end(args);
-	if (len < 0 || !reserve(b, (size_t)len))
-		return;
-	va_start(args, format);
-	vsnprintf(b->data + b->len, b->cap - b->len, format, args);
-	va_end(args);
-	b->len += (size_t)len;
-}
-
-char *top_buf_take(struct top_buf *b)
-{
-	char *data;
-
-	top_buf_add(b, "", 0);
-	if (b->failed)
-		top_buf_release(b);
-	data = b->data;
-	memset(b, 0, sizeof(*b));
-	return data;
-}
+#include "common/json.h"
+#include "common/utf8.h"
 
 /* ---- characters ----------------------------------------------------------------------------- */
 
 size_t top_utf8_decode(const char *s, size_t len, uint32_t *ret)
 {
-	const unsigned char *p = (const unsigned char *)s;
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t need, i;
-	uint32_t c;
+	size_t n = utf8_next(s, len, ret);
 
+	if (n)
+		return n;
 	*ret = UINT32_MAX;
-	if (p[0] < 0x80) {
-		*ret = p[0];
-		return 1;
-	}
-	if (p[0] < 0xc2 || p[0] > 0xf4)
-		return 1;
-	need = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if (need > len)
-		return 1;
-	c = p[0] & (0xffu >> (need + 1));
-	for (i = 1; i < need; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 1;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (c < smallest[need] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 1;
-	*ret = c;
-	return need;
+	return 1;
 }
 
 size_t top_utf8_encode(uint32_t c, char ret[4])
@@ -148,34 +53,14 @@ size_t top_utf8_encode(uint32_t c, char ret[4])
 	return 4;
 }
 
-/* Invisible characters that move, join or reorder what stands around them. */
-static int invisible(uint32_t c)
-{
-	static const uint32_t ranges[][2] = {
-		{ 0x00ad, 0x00ad }, { 0x034f, 0x034f }, { 0x061c, 0x061c }, { 0x115f, 0x1160 },
-		{ 0x17b4, 0x17b5 }, { 0x180b, 0x180f }, { 0x200b, 0x200f }, { 0x2028, 0x202e },
-		{ 0x2060, 0x206f }, { 0x3164, 0x3164 }, { 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff },
-		{ 0xffa0, 0xffa0 }, { 0xfff0, 0xfffb }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a },
-		{ 0xe0000, 0xe0fff },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		if (c >= ranges[i][0] && c <= ranges[i][1])
-			return 1;
-	return 0;
-}
-
 static int showable(uint32_t c, unsigned flags)
 {
-	if (c < 0x80)
-		return c >= 0x20 && c != 0x7f;
-	if (flags & TOP_ESCAPE_ASCII || c == UINT32_MAX || c < 0xa0 || invisible(c))
+	if (c == UINT32_MAX || utf8_is_hidden(c) || (flags & TOP_ESCAPE_ASCII && c >= 0x80))
 		return 0;
-	return flags & TOP_ESCAPE_UTF8 || wcwidth((wchar_t)c) >= 0;
+	return flags & TOP_ESCAPE_UTF8 || c < 0x80 || wcwidth((wchar_t)c) >= 0;
 }
 
-void top_escape(struct top_buf *b, const char *s, size_t len, unsigned flags)
+void top_escape(struct buf *b, const char *s, size_t len, unsigned flags)
 {
 	size_t used, i;
 	uint32_t c;
@@ -183,40 +68,30 @@ void top_escape(struct top_buf *b, const char *s, size_t len, unsigned flags)
 	for (; len; s += used, len -= used) {
 		used = top_utf8_decode(s, len, &c);
 		if (flags & TOP_ESCAPE_QUOTE && (c == '\\' || c == '"')) {
-			top_buf_add(b, "\\", 1);
-			top_buf_add(b, s, 1);
+			buf_put(b, "\\", 1);
+			buf_put(b, s, 1);
 		} else if (flags & TOP_ESCAPE_QUOTE && c == '\n') {
-			top_buf_add(b, "\\n", 2);
+			buf_put(b, "\\n", 2);
 		} else if (showable(c, flags)) {
-			top_buf_add(b, s, used);
+			buf_put(b, s, used);
 		} else {
 			for (i = 0; i < used; i++)
-				top_buf_printf(b, "\\x%02x", (unsigned char)s[i]);
+				buf_printf(b, "\\x%02x", (unsigned char)s[i]);
 		}
 	}
 }
 
-void top_json_string(struct top_buf *b, const char *s)
+void top_json_string(struct buf *b, const char *s)
 {
 	size_t len = strlen(s), used;
-	uint32_t c;
+	char one[JSON_CHAR];
 
-	top_buf_puts(b, "\"");
+	buf_puts(b, "\"");
 	for (; len; s += used, len -= used) {
-		used = top_utf8_decode(s, len, &c);
-		if (c == UINT32_MAX)
-			c = 0xfffd;
-		if (c == '"' || c == '\\') {
-			top_buf_puts(b, c == '"' ? "\\\"" : "\\\\");
-		} else if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xfffd || invisible(c)) {
-			if (c > 0xffff)
-				top_buf_printf(b, "\\u%04x", 0xd7c0 + (c >> 10));
-			top_buf_printf(b, "\\u%04x", c > 0xffff ? 0xdc00 + (c & 0x3ff) : c);
-		} else {
-			top_buf_add(b, s, used);
-		}
+		used = json_next(s, len, one);
+		buf_puts(b, one);
 	}
-	top_buf_puts(b, "\"");
+	buf_puts(b, "\"");
 }
 
 static int char_width(uint32_t c)

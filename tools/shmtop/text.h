@@ -2,7 +2,7 @@
 /*
  * text.h - text that came from outside, made fit for a terminal, and numbers made fit for people.
  *
- * Depends on nothing. Names, labels and everything else in a segment are written by programs we
+ * Depends on common. Names, labels and everything else in a segment are written by programs we
  * do not know: each byte passes top_escape() before a terminal sees it. What comes out of it is
  * either ASCII or valid UTF-8 without control characters, and the other functions take only that.
  */
@@ -12,23 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- growing text --------------------------------------------------------------------------- */
-
-/* Zero is the empty text. After an allocation failed, `failed` is set and appending does nothing,
- * so that only the end has to be checked. data always ends in NUL, or is NULL while empty. */
-struct top_buf {
-	char *data;
-	size_t len, cap;
-	int failed;
-};
-
-void top_buf_release(struct top_buf *b);
-void top_buf_add(struct top_buf *b, const char *data, size_t len);
-void top_buf_puts(struct top_buf *b, const char *s);
-void top_buf_printf(struct top_buf *b, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-/* Take the text out; the caller frees it. NULL if memory was short. */
-char *top_buf_take(struct top_buf *b);
+#include "common/buf.h"
 
 /* ---- characters ----------------------------------------------------------------------------- */
 
@@ -47,11 +31,11 @@ size_t top_utf8_encode(uint32_t c, char ret[4]);
  * UTF-8, direction and other invisible format characters, and what the terminal has no width
  * for become \xNN, byte by byte.
  */
-void top_escape(struct top_buf *b, const char *s, size_t len, unsigned flags);
+void top_escape(struct buf *b, const char *s, size_t len, unsigned flags);
 
 /* Append foreign text as a JSON string, with its quotes: what top_escape() would not show becomes
  * \uNNNN, what is not UTF-8 becomes U+FFFD. The result is the same in every locale. */
-void top_json_string(struct top_buf *b, const char *s);
+void top_json_string(struct buf *b, const char *s);
 
 /* Columns on the screen of escaped text. */
 int top_width(const char *s);

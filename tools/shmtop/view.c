@@ -184,7 +184,8 @@ static void type_key(struct top_view *v, int code)
 	snprintf(text, sizeof(text), "%s", v->filter.text);
 	len = strlen(text);
 	if (code == TOP_ENTER || code == TOP_CODE_UP || code == TOP_CODE_DOWN) {
-		v->typing = 0;
+		/* A wrong expression would filter nothing: stay, the prompt says so. */
+		v->typing = v->filter.bad;
 	} else if (code == TOP_ESC) {
 		v->typing = 0;
 		change_filter(v, "");
@@ -251,9 +252,14 @@ static void change_delay(struct top_view *v, int longer, uint64_t now_ns)
 
 static void change_sort(struct top_view *v, int next, uint64_t now_ns)
 {
-	unsigned n = v->histograms ? TOP_SORTS : TOP_SORT_P50;
+	unsigned n = v->histograms ? TOP_SORTS : TOP_SORT_P50, tries;
 
-	v->sort = (enum top_sort)(((unsigned)v->sort + (next ? 1 : n - 1)) % n);
+	/* Not by what one cannot see. The name is always there. */
+	for (tries = 0; tries < n; tries++) {
+		v->sort = (enum top_sort)(((unsigned)v->sort + (next ? 1 : n - 1)) % n);
+		if (!(v->hidden >> v->sort & 1))
+			break;
+	}
 	v->reverse = 0;
 	top_view_note(v, now_ns + TOP_NOTE_KEY_NS, "sorted by %s", top_sort_name[v->sort]);
 }

@@ -27,6 +27,8 @@ struct top_view {
 	int paused, exact, quit;
 	int sample_now, redraw;	/* asked for by a key; main.c clears them */
 	int histograms;		/* there are some: one can sort by quantiles */
+	unsigned hidden;	/* 1 << TOP_SORT_x for each column without place, by draw.c's plan */
+	int text_width;		/* columns of a table as text; 0: as many as it takes */
 	double delay_s;
 	char note[TOP_NAME];	/* said for some seconds in the lowest line */
 	uint64_t note_until_ns;	/* by the clock of top_view_key() */
