@@ -281,7 +281,10 @@ smoke: $(LIBRARY) $B/test/tests/system/smoke.o
 	$B/smoke-static && $B/smoke-shared
 
 # --- Checks ------------------------------------------------------------------------------------
-CHECKED := $(SRC) $(SRC_tests) $(SRC_bench)
+CHECKED := $(SRC) $(SRC_tests) $(SRC_bench) $(wildcard bindings/*/*/*.c)
+TIDY_tests    := -DSM_TEST -iquote libshm
+TIDY_bench    := $(TIDY_tests)
+TIDY_bindings := $(addprefix -isystem ,$(wildcard /usr/include/node /usr/include/python3.*))
 SHELLS  := $(shell grep -lE '^\#!.*\b(ba|da)?sh$$' .ci/run scripts/* tests/system/* bench/* \
 	deploy/*/* bindings/*/* 2>/dev/null)
 .PHONY: lint lint-tidy lint-cppcheck lint-shell lint-spell lint-man lint-format
@@ -291,7 +294,7 @@ $B/tidy/%.ok: %.c .clang-tidy $(HEADERS) $(PRIVATE)
 	$(call say,TIDY,$<)
 	@mkdir -p $(@D)
 	$Qclang-tidy --quiet --warnings-as-errors='*' $< -- $(BASE) -Wno-unknown-warning-option \
-		$(if $(filter tests/% bench/%,$<),-DSM_TEST -iquote libshm) 2>$@.err || { cat $@.err; exit 1; }
+		$(TIDY_$(firstword $(subst /, ,$<))) 2>$@.err || { cat $@.err; exit 1; }
 	@touch $@
 lint-cppcheck:
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \

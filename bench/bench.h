@@ -4,11 +4,11 @@
  *
  * A program has cases, functions that do one thing n times. Each is first run until a run takes
  * SAMPLE_NS, which warms up, too; then all of them in turn, so that what disturbs the machine
- * disturbs all alike. Times are CPU time of the thread: waiting for the processor does not count. The
- * thread is pinned and, where that is permitted, SCHED_FIFO.
+ * disturbs all alike. Times are CPU time of the thread: waiting for the processor does not
+ * count. The thread is pinned and, where that is permitted, SCHED_FIFO.
  *
- * A program ends by printing one line: {"case": [samples in ns per operation], ...}. bench/run starts
- * the programs, several times in turn, and makes medians and ratios of the samples.
+ * A program ends by printing one line: {"case": [samples in ns per operation], ...}. bench/run
+ * starts the programs, several times in turn, and makes medians and ratios of the samples.
  *
  * Environment: BENCH_DIR, where segments go; BENCH_REPETITIONS.
  */
@@ -69,8 +69,8 @@ static inline unsigned bench_repetitions(void)
 	return n < 1 ? 1 : n > SAMPLES_MAX ? SAMPLES_MAX : (unsigned)n;
 }
 
-/* Pin the thread to the nth processor from the last that the program may use; false if there are not as
- * many. */
+/* Pin the thread to the nth processor from the last that the program may use; false if there are
+ * not as many. */
 static inline int bench_pin(unsigned nth)
 {
 	static cpu_set_t all;
@@ -218,17 +218,17 @@ static inline void bench_make_values(void)
 #define BENCH_COMMANDS 50
 #define BENCH_STATUSES 20
 static const char *const bench_commands[BENCH_COMMANDS] = {
-	"play", "skip", "stop", "queue", "nowplaying", "leaderboard", "ban", "kick", "mute", "unmute",
-	"purge", "rank", "help", "ping", "stats", "lyrics", "volume", "shuffle", "loop", "daily",
-	"trivia", "remind", "translate", "weather", "roll", "8ball", "poll", "giveaway", "ticket",
-	"userinfo", "serverinfo", "avatar", "warn", "warnings", "slowmode", "autorole", "welcome",
-	"starboard", "reactionrole", "levels", "balance", "deposit", "withdraw", "inventory", "shop",
-	"afk", "suggest", "birthday", "reload", "moderationlog",
+	"play", "skip", "stop", "queue", "nowplaying", "leaderboard", "ban", "kick", "mute",
+	"unmute", "purge", "rank", "help", "ping", "stats", "lyrics", "volume", "shuffle", "loop",
+	"daily", "trivia", "remind", "translate", "weather", "roll", "8ball", "poll", "giveaway",
+	"ticket", "userinfo", "serverinfo", "avatar", "warn", "warnings", "slowmode", "autorole",
+	"welcome", "starboard", "reactionrole", "levels", "balance", "deposit", "withdraw",
+	"inventory", "shop", "afk", "suggest", "birthday", "reload", "moderationlog",
 };
 static const char *const bench_statuses[BENCH_STATUSES] = {
-	"ok", "error", "cooldown", "denied", "timeout", "not_found", "rate_limited", "invalid_args",
-	"cancelled", "retried", "cached", "queued", "dropped", "partial", "no_permission", "blocked",
-	"expired", "conflict", "unavailable", "aborted",
+	"ok", "error", "cooldown", "denied", "timeout", "not_found", "rate_limited",
+	"invalid_args", "cancelled", "retried", "cached", "queued", "dropped", "partial",
+	"no_permission", "blocked", "expired", "conflict", "unavailable", "aborted",
 };
 
 /* 65,536 picks of pairs; the first 4,096 of them are an order that predictors partly learn. */

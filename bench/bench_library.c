@@ -11,7 +11,8 @@ static struct {
 	const char *(*empty)(void);
 	struct sm *(*open)(const struct sm_options *, struct sm_diag *);
 	void (*close)(struct sm *);
-	struct sm_family *(*declare)(struct sm *, const struct sm_family_options *, struct sm_diag *);
+	struct sm_family *(*declare)(struct sm *, const struct sm_family_options *,
+		struct sm_diag *);
 	struct sm_counter *(*counter)(struct sm_family *, const struct sm_str *, size_t);
 	struct sm_gauge *(*gauge)(struct sm_family *, const struct sm_str *, size_t);
 	struct sm_histogram *(*histogram)(struct sm_family *, const struct sm_str *, size_t);

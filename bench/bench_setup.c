@@ -71,7 +71,7 @@ static void threads(void)
 /* Series that nobody has: the catalog lock, a record, strings, cells. */
 static void resolve_new(void)
 {
-	static char text[SERIES][12];
+	static char text[SERIES][20];
 	struct sm_str values[2];
 	unsigned i, r, each = SERIES / bench_repetitions();
 	double start;
@@ -99,7 +99,7 @@ static void resolve_existing(void)
 		.name = "many_total", .labels = { "name", "status" }, .cap = SERIES });
 	unsigned i, r, each = SERIES / bench_repetitions();
 	struct sm_str values[2];
-	char text[12];
+	char text[20];
 	double start;
 
 	values[1] = bench_str("ok");

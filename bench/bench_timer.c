@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_timer.c - timing an empty block, beside two reads of the clock: with CLOCK_MONOTONIC, then, in
- * the same process, with the time-stamp counter where it can be used.
+ * bench_timer.c - timing an empty block, beside two reads of the clock: with CLOCK_MONOTONIC, then,
+ * in the same process, with the time-stamp counter where it can be used.
  */
 #include "bench.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_two.c - two processes at once, each pinned to a processor of its own: on one counter, on one each;
- * the same with histograms; and, for comparison, with one shared cell and locked additions. Prints
- * nothing but {} where only one processor may be used.
+ * bench_two.c - two processes at once, each pinned to a processor of its own: on one counter, on
+ * one each; the same with histograms; and, for comparison, with one shared cell and locked
+ * additions. Prints nothing but {} where only one processor may be used.
  */
 #include <signal.h>
 #include <sys/mman.h>
@@ -22,7 +22,10 @@ struct shared {
 
 static struct shared *shared;
 static struct sm_counter *same_counter, *own_counter;
-static struct sm_histogram *same_histogram, *own_histogram;
+/* Several, since one may have the bad luck that its sum's address and another that is in use are
+ * alike in the lower 12 bits. */
+#define HISTOGRAMS 8
+static struct sm_histogram *same_histogram[HISTOGRAMS], *own_histogram[HISTOGRAMS];
 
 BENCH_CASE static void on_same_counter(uint64_t n)
 {
@@ -43,13 +46,15 @@ BENCH_CASE static void on_own_counter(uint64_t n)
 BENCH_CASE static void on_same_histogram(uint64_t n)
 {
 	for (; n; n--)
-		sm_histogram_observe(same_histogram, bench_seconds[n % BENCH_VALUES]);
+		sm_histogram_observe(same_histogram[n % HISTOGRAMS],
+			bench_seconds[n % BENCH_VALUES]);
 }
 
 BENCH_CASE static void on_own_histogram(uint64_t n)
 {
 	for (; n; n--)
-		sm_histogram_observe(own_histogram, bench_seconds[n % BENCH_VALUES]);
+		sm_histogram_observe(own_histogram[n % HISTOGRAMS],
+			bench_seconds[n % BENCH_VALUES]);
 }
 
 BENCH_CASE static void on_shared_cell(uint64_t n)
@@ -64,8 +69,8 @@ static const struct {
 } modes[] = {
 	{ { "one counter", on_same_counter }, 10000000 },
 	{ { "a counter each", on_own_counter }, 10000000 },
-	{ { "one histogram", on_same_histogram }, 2000000 },
-	{ { "a histogram each", on_own_histogram }, 2000000 },
+	{ { "the same histograms", on_same_histogram }, 2000000 },
+	{ { "histograms of each", on_own_histogram }, 2000000 },
 	{ { "one cell, locked", on_shared_cell }, 300000 },
 };
 #define MODES (sizeof(modes) / sizeof(modes[0]))
@@ -86,12 +91,13 @@ static void work(unsigned who)
 {
 	static const char *const writers[] = { "first", "second" };
 	const struct sm_family_options durations = { .kind = SM_HISTOGRAM, .name = "took_seconds",
-		.unit = SM_SECONDS, .labels = { "who" }, .bounds = bench_bounds,
+		.unit = SM_SECONDS, .labels = { "who", "n" }, .bounds = bench_bounds,
 		.nbounds = BENCH_BOUNDS };
 	struct sm *m;
 	struct sm_family *f;
 	uint32_t round = 0;
 	unsigned s, i;
+	char text[12];
 
 	bench_make_values();
 	m = bench_open(writers[who], 0);
@@ -100,8 +106,11 @@ static void work(unsigned who)
 	same_counter = sm_counter(f, SM_LABELS("both"));
 	own_counter = sm_counter(f, SM_LABELS(writers[who]));
 	f = bench_declare(m, &durations);
-	same_histogram = sm_histogram(f, SM_LABELS("both"));
-	own_histogram = sm_histogram(f, SM_LABELS(writers[who]));
+	for (i = 0; i < HISTOGRAMS; i++) {
+		snprintf(text, sizeof(text), "%u", i);
+		same_histogram[i] = sm_histogram(f, SM_LABELS("both", text));
+		own_histogram[i] = sm_histogram(f, SM_LABELS(writers[who], text));
+	}
 	for (s = 0; s < SAMPLES + 1; s++) {
 		for (i = 0; i < MODES; i++) {
 			meet(&round);
@@ -119,7 +128,8 @@ int main(void)
 	int status;
 	pid_t pid;
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		-1, 0);
 	if (shared == MAP_FAILED)
 		bench_fail("mmap");
 	bench_segment();	/* the path has the parent's number in both */

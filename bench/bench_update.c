@@ -120,7 +120,9 @@ BENCH_CASE static void look_up_long(uint64_t n)
 
 BENCH_CASE static void look_up_normalised(uint64_t n)
 {
-	static const char *const guilds[] = { "guild 81384788765712384", "guild 41771983423143937" };
+	static const char *const guilds[] = {
+		"guild 81384788765712384", "guild 41771983423143937",
+	};
 	struct sm_str values[2] = { bench_str("play"), bench_str(guilds[0]) };
 
 	for (; n; n--) {

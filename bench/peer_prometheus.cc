@@ -111,8 +111,10 @@ void set_up(struct sm *m)
 
 	peer_counter = &prometheus::BuildCounter().Name("one_total").Register(registry).Add({});
 	peer_thousand = &prometheus::BuildCounter().Name("commands_total").Register(registry);
+	const prometheus::Histogram::BucketBoundaries bounds(bench_bounds,
+							     bench_bounds + BENCH_BOUNDS);
 	peer_histogram = &prometheus::BuildHistogram().Name("took_seconds").Register(registry).Add(
-		{}, prometheus::Histogram::BucketBoundaries(bench_bounds, bench_bounds + BENCH_BOUNDS));
+		{}, bounds);
 	for (const auto &command : bench_commands) {
 		for (const auto &status : bench_statuses) {
 			struct sm_str values[2] = { bench_str(command), bench_str(status) };

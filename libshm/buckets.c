@@ -33,7 +33,8 @@
 #define MANTISSA_BITS 52
 #define GUIDE_MANTISSA_MAX 5	/* bits */
 #define COMPARES 2		/* made in any case */
-#define NS_FIRST_CELL ((8u + 1) << SM_NS_BITS_)
+#define NS_BASE_BIT 8u
+#define NS_FIRST_CELL ((NS_BASE_BIT + 1) << SM_NS_BITS_)
 #define NS_PART (SM_NS_LIMIT_ - 1)	/* of a word of guide_ns: the rest is a number of bounds */
 
 /* What the plans of both guides need. */
@@ -132,13 +133,13 @@ static uint32_t fill_guide_ns(const struct outline *o, uint64_t *guide_ns)
 	uint64_t start, end, width;
 	unsigned high;
 
-	_Static_assert(SM_NS_BASE_ == 1u << 8, "the cell of a duration of 0");
+	_Static_assert(SM_NS_BASE_ >> NS_BASE_BIT == 1, "the cell of a duration of 0");
 	_Static_assert((52u + 1) << SM_NS_BITS_ < SM_NS_CELLS_, "the cell of the longest duration");
 	/* No duration is below a negative bound: those have no ns. */
 	while (below < o->n && o->bounds[below] < 0)
 		below++;
 	for (cell = NS_FIRST_CELL; cell < SM_NS_CELLS_; cell++) {
-		/* The upper part of its number is its highest bit + 1; the lower one follows that bit. */
+		/* Upper part of its number: the highest bit + 1; lower one: the bits after it. */
 		high = (cell >> SM_NS_BITS_) - 1;
 		width = UINT64_C(1) << (high - SM_NS_BITS_);
 		start = (cell - (high << SM_NS_BITS_)) * width - SM_NS_BASE_;

@@ -64,8 +64,8 @@ void sm_counter_add_double(struct sm_counter *c, double v)
 
 void sm_counter_add_fn(struct sm_counter *c, uint64_t n)
 {
-	/* Many programs count one at a time. An addition of a constant is forwarded to the next one of the
-	 * same cell at no cost, one of a register is not (Intel Golden Cove: 2 ns). */
+	/* Many programs count one at a time. An addition of a constant is forwarded to the next one
+	 * of the same cell at no cost, one of a register is not (recent Intel cores: 2 ns). */
 	if (n == 1)
 		sm_counter_add(c, 1);
 	else

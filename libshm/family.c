@@ -99,15 +99,16 @@ static struct handle *look_up(const struct sm_family *f, const struct key *k)
 }
 
 /*
- * look_up_words - find the handle of n values, 1 to 3, if they are short and it is bound; else NULL,
- * which is no answer. n is constant where this is inlined. Single variables instead of arrays and
- * loops: gcc would have the words in memory, to compare them 16 bytes at a time (4 ns more).
+ * look_up_words - find the handle of n values, 1 to 3, if they are short and it is bound; else
+ * NULL, which is no answer. n is constant where this is inlined. Single variables instead of arrays
+ * and loops: gcc would have the words in memory, to compare them 16 bytes at a time (4 ns more).
  */
-static inline __attribute__((always_inline)) struct handle *look_up_words(const struct sm_family *f,
-									  const struct sm_str *values, size_t n)
+static inline __attribute__((always_inline)) struct handle *
+look_up_words(const struct sm_family *f, const struct sm_str *values, size_t n)
 {
 	const struct handle_table *t = load_acquire(&f->table);
-	size_t len0 = values[0].len, len1 = n > 1 ? values[1].len : 0, len2 = n > 2 ? values[2].len : 0;
+	size_t len0 = values[0].len, len1 = n > 1 ? values[1].len : 0;
+	size_t len2 = n > 2 ? values[2].len : 0;
 	uint64_t a0, b0, a1 = 0, b1 = 0, a2 = 0, b2 = 0, differ, hash, at;
 	struct handle *h;
 
@@ -130,7 +131,8 @@ static inline __attribute__((always_inline)) struct handle *look_up_words(const 
 		if (t->entry[at].hash == hash)
 			break;
 	}
-	differ = (h->key[0] ^ a0) | (h->key[1] ^ b0) | (h->key_lens ^ (len0 | len1 << 8 | len2 << 16));
+	differ = h->key_lens ^ (len0 | len1 << 8 | len2 << 16);
+	differ |= (h->key[0] ^ a0) | (h->key[1] ^ b0);
 	if (n > 1)
 		differ |= (h->key[2] ^ a1) | (h->key[3] ^ b1);
 	if (n > 2)
@@ -272,7 +274,8 @@ static bool values_ok(const struct sm_str *values, size_t n)
 }
 
 /* Not bound, or not there. */
-static __attribute__((noinline)) struct handle *resolve_slowly(struct sm_family *f, const struct key *k)
+static __attribute__((noinline)) struct handle *
+resolve_slowly(struct sm_family *f, const struct key *k)
 {
 	struct handle *h = look_up(f, k);
 
@@ -295,8 +298,8 @@ static __attribute__((noinline)) struct handle *resolve_slowly(struct sm_family 
 	return h;
 }
 
-static __attribute__((noinline)) struct handle *resolve_key(struct sm_family *f, const struct sm_str *values,
-							    size_t n)
+static __attribute__((noinline)) struct handle *
+resolve_key(struct sm_family *f, const struct sm_str *values, size_t n)
 {
 	struct handle *h;
 	struct key k;
@@ -306,8 +309,8 @@ static __attribute__((noinline)) struct handle *resolve_key(struct sm_family *f,
 	return h && handle_bound(h) ? h : resolve_slowly(f, &k);
 }
 
-static __attribute__((noinline)) struct handle *resolve_normal(struct sm_family *f, const struct sm_str *values,
-							       size_t n, bool make_it)
+static __attribute__((noinline)) struct handle *
+resolve_normal(struct sm_family *f, const struct sm_str *values, size_t n, bool make_it)
 {
 	struct sm_str normal[SM_MAX_LABELS];
 	char text[SM_MAX_LABELS][SM_LABEL_VALUE_MAX];
@@ -328,8 +331,8 @@ static __attribute__((noinline)) struct handle *resolve_normal(struct sm_family 
 }
 
 /* What family_resolve() does not do itself. */
-static __attribute__((noinline)) struct handle *resolve_otherwise(struct sm_family *f, enum sm_kind kind,
-								  const struct sm_str *values, size_t n)
+static __attribute__((noinline)) struct handle *
+resolve_otherwise(struct sm_family *f, enum sm_kind kind, const struct sm_str *values, size_t n)
 {
 	struct handle *h;
 
@@ -345,7 +348,8 @@ static __attribute__((noinline)) struct handle *resolve_otherwise(struct sm_fami
 	return h ? h : resolve_key(f, values, n);
 }
 
-struct handle *family_resolve(struct sm_family *f, enum sm_kind kind, const struct sm_str *values, size_t n)
+struct handle *family_resolve(struct sm_family *f, enum sm_kind kind, const struct sm_str *values,
+			      size_t n)
 {
 	struct handle *h = NULL;
 

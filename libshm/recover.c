@@ -14,6 +14,8 @@
  *
  * Updates need no recovery: each is one store.
  */
+#include <string.h>
+
 #include "catalog.h"
 #include "lock.h"
 #include "slot.h"
@@ -31,6 +33,10 @@ static void recover_slots(const struct region *r, int fd)
 				region_release_lane(r, fd, sm_lane_number(&r->geo, i, l));
 			store_release(&s->state, SM_SLOT_FREE);
 		} else if (s->state == SM_SLOT_ADOPTING) {
+			/* Its name is whole, the rest of its identity may be torn: see fill_identity(). */
+			memset(s->version, 0, sizeof(s->version));
+			s->metadata_len = 0;
+			memset(s->metadata, 0, sizeof(s->metadata));
 			store_release(&s->state, SM_SLOT_LIVE);
 		}
 	}

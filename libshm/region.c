@@ -328,7 +328,6 @@ static void warn_file_system(int fd, const char *path, struct sm_diag *diag)
 		sm_diag_set(diag, 0, "%s is not on a tmpfs: updates may wait for the disk; use /dev/shm or /run", path);
 }
 
-/* Another layout major is another file beside it: "name" and "name.layout2". */
 /* Does its creator just give it to its group? See open_new(). */
 static bool is_being_made(const char *path)
 {
@@ -420,6 +419,7 @@ static void supersede(const char *path)
 		close(fd);
 }
 
+/* Another layout major is another file beside it: "name" and "name.layout2". */
 int region_open(struct region *r, const struct region_options *o, struct sm_diag *diag)
 {
 	struct region_options beside = *o;

@@ -170,11 +170,16 @@ static void fill_identity(struct sm_slot *s, const struct slot_identity *who, co
 	long hz = sysconf(_SC_CLK_TCK);
 	uint64_t boot = boot_ns(CLOCK_BOOTTIME), real = boot_ns(CLOCK_REALTIME);
 
-	memset(s->name, 0, sizeof(s->name));
-	strncpy(s->name, name, sizeof(s->name) - 1);
+	/* Who adopts a slot has its name. It is left alone, so that a death in here cannot tear it, and
+	 * the next one still finds it; the rest is cleared by recovery. */
+	if (strncmp(s->name, name, sizeof(s->name)) != 0) {
+		memset(s->name, 0, sizeof(s->name));
+		strncpy(s->name, name, sizeof(s->name) - 1);
+	}
 	memset(s->version, 0, sizeof(s->version));
-	strncpy(s->version, who->version, sizeof(s->version) - 1);
 	memset(s->metadata, 0, sizeof(s->metadata));
+	SM_STEP("identity:cleared");
+	strncpy(s->version, who->version, sizeof(s->version) - 1);
 	memcpy(s->metadata, who->metadata, who->metadata_len);
 	s->metadata_len = who->metadata_len;
 	s->pid = (uint64_t)getpid();

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * counting.h - a program that counts in every way, what its updates are worth, and a reader that polls.
+ * counting.h - a program that counts in every way, what its updates are worth, and a reader that
+ * polls.
  *
- * Update number i of a thread is of kind i % KINDS, so how many updates a thread has made says what all
- * totals must be.
+ * Update number i of a thread is of kind i % KINDS, so how many updates a thread has made says what
+ * all totals must be.
  */
 #ifndef CRASH_COUNTING_H
 #define CRASH_COUNTING_H
@@ -16,11 +17,14 @@
 
 /* ---- what is counted ------------------------------------------------------------------------- */
 
-enum number { HITS, BYTES, COST, HALVES, SIGNALS, WAIT_LE_1, WAIT_LE_2, WAIT_ALL, WAIT_SUM, SIZE_LE_1, SIZE_LE_2,
-	      SIZE_ALL, SIZE_SUM, NUMBERS };
+enum number {
+	HITS, BYTES, COST, HALVES, SIGNALS, WAIT_LE_1, WAIT_LE_2, WAIT_ALL, WAIT_SUM,
+	SIZE_LE_1, SIZE_LE_2, SIZE_ALL, SIZE_SUM, NUMBERS
+};
 
 static const char *const number_names[NUMBERS] = {
-	"hits", "bytes", "cost", "halves", "signals", "wait le 1 ms", "wait le 10 ms", "wait count", "wait sum",
+	"hits", "bytes", "cost", "halves", "signals",
+	"wait le 1 ms", "wait le 10 ms", "wait count", "wait sum",
 	"size le 1024", "size le 65536", "size count", "size sum",
 };
 
@@ -32,7 +36,7 @@ static const double wait_bounds[2] = { 0.001, 0.01 };
 static const uint64_t wait_ns[VALUES] = { 500000, 1000000, 1000001, 5000000, 20000000 };
 static const double size_bounds[2] = { 1024, 65536 };
 static const uint64_t size_bytes[VALUES] = { 100, 1024, 1025, 65536, 70000 };
-static const unsigned at_most_1 = 2, at_most_2 = 4;	/* so many of the values are within the bounds */
+static const unsigned at_most_1 = 2, at_most_2 = 4;	/* so many values are within the bounds */
 
 /* Of n things in turn, from number 0 on: how many are number k of every `every`? */
 static uint64_t in_turn(uint64_t n, unsigned k, unsigned every)
@@ -40,18 +44,18 @@ static uint64_t in_turn(uint64_t n, unsigned k, unsigned every)
 	return (n + every - 1 - k) / every;
 }
 
-static void add_observations(uint64_t n, const uint64_t *values, uint64_t *ret_le_1, uint64_t *ret_le_2,
-			     uint64_t *ret_all, uint64_t *ret_sum)
+/* n observations: ret[0] and [1] at most a bound, [2] all, [3] the sum. */
+static void add_observations(uint64_t n, const uint64_t *values, uint64_t *ret)
 {
 	uint64_t times;
 	unsigned v;
 
 	for (v = 0; v < VALUES; v++) {
 		times = in_turn(n, v, VALUES);
-		*ret_le_1 += v < at_most_1 ? times : 0;
-		*ret_le_2 += v < at_most_2 ? times : 0;
-		*ret_all += times;
-		*ret_sum += times * values[v];
+		ret[0] += v < at_most_1 ? times : 0;
+		ret[1] += v < at_most_2 ? times : 0;
+		ret[2] += times;
+		ret[3] += times * values[v];
 	}
 }
 
@@ -65,8 +69,8 @@ UNUSED static void add_updates(struct totals *t, uint64_t n)
 	x[COST] += 250000 * in_turn(n, 2, KINDS);
 	x[HALVES] += in_turn(n, 3, KINDS);
 	x[SIGNALS] += in_turn(n, 5, KINDS);
-	add_observations(in_turn(n, 4, KINDS), wait_ns, &x[WAIT_LE_1], &x[WAIT_LE_2], &x[WAIT_ALL], &x[WAIT_SUM]);
-	add_observations(in_turn(n, 7, KINDS), size_bytes, &x[SIZE_LE_1], &x[SIZE_LE_2], &x[SIZE_ALL], &x[SIZE_SUM]);
+	add_observations(in_turn(n, 4, KINDS), wait_ns, &x[WAIT_LE_1]);
+	add_observations(in_turn(n, 7, KINDS), size_bytes, &x[SIZE_LE_1]);
 }
 
 struct program {
@@ -97,13 +101,15 @@ static struct sm_counter *counter(struct sm *m, const char *name, enum sm_number
 }
 
 /* Errors are for the caller: there may be no slot. slots: of the segment, if it is made. */
-UNUSED static int program_open(struct program *p, const char *name, unsigned slots, struct sm_diag *diag)
+UNUSED static int program_open(struct program *p, const char *name, unsigned slots,
+			       struct sm_diag *diag)
 {
 	struct sm_options o = {
 		.segment = segment_path, .writer = name, .flags = SM_OPEN_NO_ENVIRONMENT,
+		.app_version = random_below(2) ? "1.2" : "1.3-rc1", .metadata = { "shard=3", "node=a" },
 		.lock_timeout_ms = 10000, .thread_lanes = 1 + random_below(2),
-		.max_writers = slots, .lanes_per_writer = WRITER_LANES, .max_families = 16, .max_series = 64,
-		.max_cells = 4096, .ring_entries = 4,
+		.max_writers = slots, .lanes_per_writer = WRITER_LANES,
+		.max_families = 16, .max_series = 64, .max_cells = 4096, .ring_entries = 4,
 	};
 
 	p->m = sm_open(&o, diag);
@@ -115,13 +121,13 @@ UNUSED static int program_open(struct program *p, const char *name, unsigned slo
 	p->halves = counter(p->m, "halves_total", SM_NUMBER_DOUBLE);
 	p->signals = counter(p->m, "signals_total", SM_NUMBER_U64);
 	p->wait = sm_histogram(declare(p->m, &(struct sm_family_options){
-		.kind = SM_HISTOGRAM, .name = "wait_seconds", .unit = SM_SECONDS, .bounds = wait_bounds, .nbounds = 2,
-		.exemplars = 1 }), SM_NO_LABELS);
+		.kind = SM_HISTOGRAM, .name = "wait_seconds", .unit = SM_SECONDS,
+		.bounds = wait_bounds, .nbounds = 2, .exemplars = 1 }), SM_NO_LABELS);
 	p->size = sm_histogram(declare(p->m, &(struct sm_family_options){
-		.kind = SM_HISTOGRAM, .name = "size_bytes", .unit = SM_BYTES, .bounds = size_bounds, .nbounds = 2,
-		.grid = SM_GRID_OFF }), SM_NO_LABELS);
-	p->open = sm_updown(declare(p->m, &(struct sm_family_options){ .kind = SM_UPDOWN, .name = "open" }),
-			    SM_NO_LABELS);
+		.kind = SM_HISTOGRAM, .name = "size_bytes", .unit = SM_BYTES,
+		.bounds = size_bounds, .nbounds = 2, .grid = SM_GRID_OFF }), SM_NO_LABELS);
+	p->open = sm_updown(declare(p->m, &(struct sm_family_options){
+		.kind = SM_UPDOWN, .name = "open" }), SM_NO_LABELS);
 	p->level = sm_gauge(declare(p->m, &(struct sm_family_options){
 		.kind = SM_GAUGE, .name = "level", .mode = SM_MODE_MOSTRECENT }), SM_NO_LABELS);
 	CHECK(p->wait->where && p->size->where && p->open->where);
@@ -131,6 +137,8 @@ UNUSED static int program_open(struct program *p, const char *name, unsigned slo
 /* Update number i of a thread. */
 UNUSED static inline void program_count(const struct program *p, uint64_t i)
 {
+	static const struct sm_str trace[] = { { "trace_id", 8 }, { "7", 1 } };
+
 	switch (i % KINDS) {
 	case 0:
 		sm_counter_add(p->hits, 1);
@@ -154,7 +162,7 @@ UNUSED static inline void program_count(const struct program *p, uint64_t i)
 		sm_updown_add(p->open, i & 8 ? 1 : -1);
 		if (i % 64 == 6) {
 			sm_gauge_set(p->level, (double)i);
-			sm_histogram_exemplar(p->wait, 0.002, (struct sm_str[]){ SM_STR("trace_id"), SM_STR("7") }, 1);
+			sm_histogram_exemplar(p->wait, 0.002, trace, 1);
 		}
 		if (i % 8192 == 6)
 			sm_slow_record(p->m, "kills", "slow", 1000000000, NULL, "seat=1");
@@ -209,7 +217,7 @@ UNUSED static void poll_for_ever(struct reading *reading)
 	struct timespec pause = { 0, 100000 };
 	struct sm_reader *r;
 	struct sm_diag diag;
-	unsigned i;
+	unsigned i, flags;
 	int rc;
 
 	check_context = "[reader]";
@@ -218,7 +226,8 @@ UNUSED static void poll_for_ever(struct reading *reading)
 		FAIL("sm_reader_open(): %d %s", rc, diag.message);
 	while (!load_relaxed(&reading->stop)) {
 		/* With and without the values of each writer. */
-		rc = sm_snapshot_take(r, reading->snapshots & 1 ? SM_SNAPSHOT_WRITERS : 0, &s, &diag);
+		flags = reading->snapshots & 1 ? SM_SNAPSHOT_WRITERS : 0;
+		rc = sm_snapshot_take(r, flags, &s, &diag);
 		if (rc == -EAGAIN) {
 			add_relaxed(&reading->again, 1);
 			continue;
@@ -228,8 +237,8 @@ UNUSED static void poll_for_ever(struct reading *reading)
 		now = read_totals(s);
 		for (i = 0; i < NUMBERS; i++)
 			if (now.n[i] < last.n[i])
-				FAIL("%s went back from %llu to %llu", number_names[i], (unsigned long long)last.n[i],
-				     (unsigned long long)now.n[i]);
+				FAIL("%s went back from %llu to %llu", number_names[i],
+				     LLU(last.n[i]), LLU(now.n[i]));
 		last = now;
 		add_relaxed(&reading->snapshots, 1);
 		add_relaxed(&reading->retries, s->retries);

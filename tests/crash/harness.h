@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * harness.h - what the crash tests share: dying at a named step, a segment in a directory of its own,
- * processes, and reading totals as any exporter would.
+ * harness.h - what the crash tests share: dying at a named step, a segment in a directory of its
+ * own, processes, and reading totals as any exporter would.
  *
- * The library is built with SM_STEP() calling sm_test_step(). A process that has armed itself counts
- * the steps it passes and kills itself at the one it was told. Which of the steps that stand in the
- * sources were ever passed, and which ever killed somebody, is kept in memory that all processes
- * share.
+ * The library is built with SM_STEP() calling sm_test_step(). A process that has armed itself
+ * counts the steps it passes and kills itself at the one it was told. Which of the steps that stand
+ * in the sources were ever passed, and which ever killed somebody, is kept in memory that all
+ * processes share.
  */
 #ifndef CRASH_HARNESS_H
 #define CRASH_HARNESS_H
@@ -36,6 +36,7 @@
 #include "steps.h"
 
 #define UNUSED __attribute__((unused))
+#define LLU(v) ((unsigned long long)(v))	/* for printf */
 
 /* ---- checks -------------------------------------------------------------------------------- */
 
@@ -72,7 +73,7 @@ static __attribute__((noreturn, format(printf, 3, 4))) void check_failed(const c
 #define CHECK_U64(have, want) do { \
 		uint64_t have_ = (have), want_ = (want); \
 		if (have_ != want_) \
-			FAIL("%s is %llu, not %llu", #have, (unsigned long long)have_, (unsigned long long)want_); \
+			FAIL("%s is %llu, not %llu", #have, LLU(have_), LLU(want_)); \
 	} while (0)
 
 UNUSED static uint64_t now_ns(void)
@@ -311,7 +312,8 @@ UNUSED static void run_process_fine(void (*fn)(void *arg), void *arg)
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-UNUSED static const struct sm_family_info *find_family(const struct sm_snapshot *s, const char *name)
+UNUSED static const struct sm_family_info *find_family(const struct sm_snapshot *s,
+						       const char *name)
 {
 	size_t i;
 
@@ -321,9 +323,10 @@ UNUSED static const struct sm_family_info *find_family(const struct sm_snapshot 
 	return NULL;
 }
 
-/* The series of a family whose first label has this value (or the first, if the family has none). */
-UNUSED static const struct sm_series_info *find_series(const struct sm_snapshot *s, const char *family,
-						       const char *label)
+/* The series of a family whose first label has this value (or the first, if the family has
+ * none). */
+UNUSED static const struct sm_series_info *find_series(const struct sm_snapshot *s,
+						       const char *family, const char *label)
 {
 	const struct sm_family_info *f = find_family(s, family);
 	size_t i;
@@ -335,8 +338,8 @@ UNUSED static const struct sm_series_info *find_series(const struct sm_snapshot 
 }
 
 /* A counter in units of 10^-decimals; 0 if it is not there. */
-UNUSED static uint64_t read_units(const struct sm_snapshot *s, const char *family, const char *label,
-				  unsigned decimals)
+UNUSED static uint64_t read_units(const struct sm_snapshot *s, const char *family,
+				  const char *label, unsigned decimals)
 {
 	const struct sm_series_info *series = find_series(s, family, label);
 	struct sm_value v;
@@ -350,7 +353,8 @@ UNUSED static uint64_t read_units(const struct sm_snapshot *s, const char *famil
 	return v.units;
 }
 
-UNUSED static bool read_double(const struct sm_snapshot *s, const char *family, const char *label, double *ret)
+UNUSED static bool read_double(const struct sm_snapshot *s, const char *family, const char *label,
+			       double *ret)
 {
 	const struct sm_series_info *series = find_series(s, family, label);
 	struct sm_value v;

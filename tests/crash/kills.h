@@ -2,19 +2,21 @@
 /*
  * kills.h - writers that are killed all the time, and an account of what must have been counted.
  *
- * A few seats, each with a writer that is killed and started again, under its old name or a new one. The
- * segment has hardly more slots than seats, so that each start is a claim, an adoption or a fold. A
- * writer has up to four threads, and now and then forks a child that counts as well. How they die:
+ * A few seats, each with a writer that is killed and started again, under its old name or a new
+ * one. The segment has hardly more slots than seats, so that each start is a claim, an adoption or
+ * a fold. A writer has up to four threads, and now and then forks a child that counts as well. How
+ * they die:
  *
  *	AIMED	by its own hand, at a random step of becoming a writer
  *	EARLY	by a SIGKILL within 2 ms after the fork, so mostly while it becomes one
  *	LATE	by a SIGKILL uniformly 0 to 20 ms after its first update
  *
- * The account. Each thread acknowledges each batch of its updates through a pipe, and announces the next
- * one. It also keeps an odometer in memory that it shares with the manager: `begun` before each update,
- * `done` after it. So of a thread that was killed at most one update is in doubt, and none if it was
- * killed elsewhere. Totals must lie between what was done and what was begun. When all are dead this is
- * looked at, and what was found becomes the new base, so that doubts do not add up and hide a loss.
+ * The account. Each thread acknowledges each batch of its updates through a pipe, and announces the
+ * next one. It also keeps an odometer in memory that it shares with the manager: `begun` before
+ * each update, `done` after it. So of a thread that was killed at most one update is in doubt, and
+ * none if it was killed elsewhere. Totals must lie between what was done and what was begun. When
+ * all are dead this is looked at, and what was found becomes the new base, so that doubts do not
+ * add up and hide a loss.
  *
  * A reader polls all the while and compares each snapshot with the one before.
  */
@@ -75,9 +77,13 @@ struct crew {
 	unsigned next_thread;
 };
 
-static void tell_manager(const struct crew *crew, unsigned thread, uint64_t done, uint64_t announced)
+static void tell_manager(const struct crew *crew, unsigned thread, uint64_t done,
+			 uint64_t announced)
 {
-	struct message m = { crew->seat->life, (uint16_t)crew->process, (uint16_t)thread, done, announced };
+	struct message m = {
+		.life = crew->seat->life, .process = (uint16_t)crew->process,
+		.thread = (uint16_t)thread, .done = done, .announced = announced,
+	};
 
 	CHECK(write(crew->pipe, &m, sizeof(m)) == sizeof(m));
 }
@@ -138,7 +144,8 @@ static void fork_child(struct crew *crew)
 
 #define EXIT_NO_SLOT 3
 
-static __attribute__((noreturn)) void live(struct seat *seat, const struct life *life, int pipe, pid_t manager)
+static __attribute__((noreturn)) void live(struct seat *seat, const struct life *life, int pipe,
+					   pid_t manager)
 {
 	struct crew crew = { .seat = seat, .life = life, .pipe = pipe, .next_thread = 1 };
 	pthread_attr_t attr;
@@ -185,7 +192,7 @@ struct manager {
 	struct totals done, begun;	/* since then, by the dead */
 	struct totals acknowledged, announced;	/* the same, by the pipes alone */
 	uint64_t kills, by_death[DEATHS], children, turned_away, updates, jobs, checks, rests;
-	uint64_t slack, pipe_slack;	/* updates in doubt, added up over all rests */
+	uint64_t slack, pipe_slack;	/* hits in doubt, added up over all rests */
 };
 
 static void drain(struct place *p)
@@ -198,7 +205,8 @@ static void drain(struct place *p)
 	while ((n = read(p->pipe[0], m, sizeof(m))) > 0) {
 		CHECK(n % (ssize_t)sizeof(m[0]) == 0);
 		for (i = 0; i < (size_t)n / sizeof(m[0]); i++) {
-			CHECK(m[i].life == p->seat->life && m[i].process < 2 && m[i].thread < THREADS);
+			CHECK(m[i].life == p->seat->life);
+			CHECK(m[i].process < 2 && m[i].thread < THREADS);
 			o = &p->seat->odometer[m[i].process][m[i].thread];
 			o->acknowledged = m[i].done;
 			o->announced = m[i].announced;
@@ -217,7 +225,7 @@ static void start(struct manager *mg, struct place *p)
 	if (random_below(100) < 65)
 		snprintf(l->name, sizeof(l->name), "shard-%u", seat_number);
 	else
-		snprintf(l->name, sizeof(l->name), "job-%llu", (unsigned long long)mg->jobs++);
+		snprintf(l->name, sizeof(l->name), "job-%llu", LLU(++mg->jobs));
 	l->death = dice < 45 ? AIMED : dice < 54 ? EARLY : LATE;
 	l->step = 1 + random_below(l->name[0] == 's' ? 11 : 24);
 	l->threads = 1 + random_below(THREADS);
@@ -251,8 +259,8 @@ static void settle(struct manager *mg, struct place *p)
 	for (process = 0; process < 2; process++) {
 		for (t = 0; t < THREADS; t++) {
 			o = &p->seat->odometer[process][t];
-			CHECK(o->acknowledged <= o->done && o->done <= o->begun && o->begun <= o->done + 1);
-			CHECK(o->begun <= o->announced);
+			CHECK(o->acknowledged <= o->done && o->begun <= o->announced);
+			CHECK(o->done <= o->begun && o->begun <= o->done + 1);
 			add_updates(&mg->done, o->done);
 			add_updates(&mg->begun, o->begun);
 			add_updates(&mg->acknowledged, o->acknowledged);
@@ -311,7 +319,7 @@ static void attend(struct manager *mg, struct place *p)
 		kill_place(mg, p);
 }
 
-/* ---- looking at the totals --------------------------------------------------------------------- */
+/* ---- looking at the totals ------------------------------------------------------------------- */
 
 static void add_totals(struct totals *to, const struct totals *t)
 {
@@ -331,7 +339,7 @@ static void add_living(const struct manager *mg, struct totals *to, bool begun)
 		for (process = 0; mg->place[i].taken && process < 2; process++) {
 			for (t = 0; t < THREADS; t++) {
 				o = &mg->place[i].seat->odometer[process][t];
-				add_updates(to, begun ? load_acquire(&o->begun) : load_acquire(&o->done));
+				add_updates(to, load_acquire(begun ? &o->begun : &o->done));
 			}
 		}
 	}
@@ -354,16 +362,16 @@ static bool take_totals(struct manager *mg, struct totals *ret)
 	return fresh;
 }
 
-static void check_between(const struct totals *least, const struct totals *have, const struct totals *most,
-			  const char *when)
+static void check_between(const struct totals *least, const struct totals *have,
+			  const struct totals *most, const char *when)
 {
 	unsigned i;
 
 	for (i = 0; i < NUMBERS; i++)
 		if (have->n[i] < least->n[i] || have->n[i] > most->n[i])
 			FAIL("%s: %s is %llu, not between %llu and %llu", when, number_names[i],
-			     (unsigned long long)have->n[i], (unsigned long long)least->n[i],
-			     (unsigned long long)most->n[i]);
+			     LLU(have->n[i]), LLU(least->n[i]),
+			     LLU(most->n[i]));
 }
 
 /* While they all run. */
@@ -395,7 +403,8 @@ static void recover_now(bool fold)
 /* Kill all, and look. */
 static void rest(struct manager *mg)
 {
-	struct totals least = mg->base, most = mg->base, have, pipe_least = mg->base, pipe_most = mg->base;
+	struct totals least = mg->base, most = mg->base, have;
+	struct totals pipe_least = mg->base, pipe_most = mg->base;
 	struct sm_header h;
 	unsigned i;
 
@@ -417,10 +426,8 @@ static void rest(struct manager *mg)
 	CHECK(take_totals(mg, &have));
 	check_between(&least, &have, &most, "all are dead, recovered");
 	segment_check_clean();
-	for (i = 0; i < NUMBERS; i++) {
-		mg->slack += i == HITS || i == BYTES || i == HALVES || i == SIGNALS ? most.n[i] - least.n[i] : 0;
-		mg->pipe_slack += i == HITS ? pipe_most.n[i] - pipe_least.n[i] : 0;
-	}
+	mg->slack += most.n[HITS] - least.n[HITS];
+	mg->pipe_slack += pipe_most.n[HITS] - pipe_least.n[HITS];
 	mg->base = have;
 	memset(&mg->done, 0, sizeof(mg->done));
 	memset(&mg->begun, 0, sizeof(mg->begun));
@@ -429,7 +436,7 @@ static void rest(struct manager *mg)
 	mg->rests++;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static void make_segment(void *arg)
 {
@@ -483,6 +490,11 @@ static void finish_reading(struct manager *mg)
 		FAIL("the reader ended with status 0x%x", status);
 }
 
+static double seconds_since(uint64_t begin_ns)
+{
+	return (double)(now_ns() - begin_ns) / 1e9;
+}
+
 static void summarise(const struct manager *mg, double seconds)
 {
 	struct sm_header h;
@@ -493,23 +505,23 @@ static void summarise(const struct manager *mg, double seconds)
 	for (i = 0; i < SM_OP_COUNT; i++)
 		recovered += h.recovered[i];
 	inside = h.recovered[SM_OP_CLAIM] + h.recovered[SM_OP_ADOPT] + h.recovered[SM_OP_FOLD];
-	printf("%llu kills (%llu aimed, %llu early, %llu late; %llu of them forked children) in %.1f s, %.2f ms each\n",
-	       (unsigned long long)mg->kills, (unsigned long long)mg->by_death[AIMED],
-	       (unsigned long long)mg->by_death[EARLY], (unsigned long long)mg->by_death[LATE],
-	       (unsigned long long)mg->children, seconds, seconds * 1e3 / (double)mg->kills);
-	printf("%llu deaths inside an operation: claim %llu, adopt %llu, fold %llu (together %.1f %% of the kills), register %llu; "
-	       "%llu claims, %llu adoptions, %llu folds, %llu turned away\n",
-	       (unsigned long long)recovered, (unsigned long long)h.recovered[SM_OP_CLAIM],
-	       (unsigned long long)h.recovered[SM_OP_ADOPT], (unsigned long long)h.recovered[SM_OP_FOLD],
-	       100.0 * (double)inside / (double)mg->kills, (unsigned long long)h.recovered[SM_OP_REGISTER],
-	       (unsigned long long)h.claims, (unsigned long long)h.adoptions, (unsigned long long)h.folds,
-	       (unsigned long long)mg->turned_away);
-	printf("%llu updates, all there; in doubt %llu (by the pipes alone %llu); %llu checks while running, %llu at rest\n",
-	       (unsigned long long)mg->updates, (unsigned long long)mg->slack, (unsigned long long)mg->pipe_slack,
-	       (unsigned long long)mg->checks, (unsigned long long)mg->rests);
-	printf("%llu snapshots, no step back; %llu retries, %llu stale, %llu times no snapshot yet\n",
-	       (unsigned long long)mg->reading->snapshots, (unsigned long long)mg->reading->retries,
-	       (unsigned long long)mg->reading->stale, (unsigned long long)mg->reading->again);
+	printf("%llu kills (%llu aimed, %llu early, %llu late; %llu of them forked children)\n",
+	       LLU(mg->kills), LLU(mg->by_death[AIMED]), LLU(mg->by_death[EARLY]),
+	       LLU(mg->by_death[LATE]), LLU(mg->children));
+	printf("in %.1f s, %.2f ms each\n", seconds, seconds * 1e3 / (double)mg->kills);
+	printf("%llu deaths in an operation: claim %llu, adopt %llu, fold %llu, register %llu\n",
+	       LLU(recovered), LLU(h.recovered[SM_OP_CLAIM]), LLU(h.recovered[SM_OP_ADOPT]),
+	       LLU(h.recovered[SM_OP_FOLD]), LLU(h.recovered[SM_OP_REGISTER]));
+	printf("claim, adopt and fold: %llu, %.1f %% of the kills\n", LLU(inside),
+	       100.0 * (double)inside / (double)mg->kills);
+	printf("%llu claims, %llu adoptions, %llu folds, %llu turned away\n", LLU(h.claims),
+	       LLU(h.adoptions), LLU(h.folds), LLU(mg->turned_away));
+	printf("%llu updates, all there; hits in doubt %llu, by the pipes alone %llu\n",
+	       LLU(mg->updates), LLU(mg->slack), LLU(mg->pipe_slack));
+	printf("%llu checks while running, %llu at rest\n", LLU(mg->checks), LLU(mg->rests));
+	printf("%llu snapshots, no step back; %llu retries, %llu stale, %llu times none\n",
+	       LLU(mg->reading->snapshots), LLU(mg->reading->retries), LLU(mg->reading->stale),
+	       LLU(mg->reading->again));
 	fflush(stdout);
 	/* The point of it all: enough of them died where it hurts. */
 	CHECK(inside * 5 >= mg->kills);
@@ -522,13 +534,14 @@ static void run_kills(uint64_t kills, unsigned between_rests)
 {
 	static struct manager mg;
 	struct timespec pause = { 0, 200000 };
-	uint64_t begin = now_ns(), next_rest = between_rests, next_check = 0, next_line = begin, blocks = 0;
+	uint64_t begin = now_ns(), next_line = begin, next_rest = between_rests, next_check = 0;
+	uint64_t blocks = 0;
 	const char *seed = getenv("SEED");
 	unsigned i;
 	int status;
 
 	random_seed(seed ? strtoull(seed, NULL, 0) : begin);
-	printf("SEED=%llu\n", seed ? strtoull(seed, NULL, 0) : (unsigned long long)begin);
+	printf("SEED=%llu\n", seed ? strtoull(seed, NULL, 0) : LLU(begin));
 	set_up(&mg);
 	while (mg.kills < kills) {
 		for (i = 0; i < SEATS; i++) {
@@ -550,7 +563,8 @@ static void run_kills(uint64_t kills, unsigned between_rests)
 		}
 		if (now_ns() >= next_line) {
 			if (next_line != begin)
-				printf("  %llu kills, %.0f s\n", (unsigned long long)mg.kills, (double)(now_ns() - begin) / 1e9);
+				printf("  %llu kills, %.0f s\n", LLU(mg.kills),
+				       seconds_since(begin));
 			fflush(stdout);
 			next_line += UINT64_C(10000000000);
 		}
@@ -561,7 +575,7 @@ static void run_kills(uint64_t kills, unsigned between_rests)
 	rest(&mg);
 	finish_reading(&mg);
 	sm_reader_close(mg.reader);
-	summarise(&mg, (double)(now_ns() - begin) / 1e9);
+	summarise(&mg, seconds_since(begin));
 }
 
 #endif

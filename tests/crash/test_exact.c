@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TIMEOUT: 240 */
 /*
- * test_exact.c - 8 processes of 4 threads count at full rate, more than 10^7 updates of all kinds, while a
- * reader polls. Totals are exact to the unit: while they live, when they are dead, when a second crew
- * of the same names has adopted and counted, and when all have been folded.
+ * test_exact.c - 8 processes of 4 threads count at full rate, more than 10^7 updates of all kinds,
+ * while a reader polls. Totals are exact to the unit: while they live, when they are dead, when a
+ * second crew of the same names has adopted and counted, and when all have been folded.
  *
  * Each writer has three lanes for its four threads, so one of them counts in the shared lane.
  */
@@ -97,8 +97,8 @@ static void check_exact(const struct totals *want, int64_t open, bool alive, con
 	have = read_totals(s);
 	for (i = 0; i < NUMBERS; i++)
 		if (have.n[i] != want->n[i])
-			FAIL("%s is %llu, not %llu", number_names[i], (unsigned long long)have.n[i],
-			     (unsigned long long)want->n[i]);
+			FAIL("%s is %llu, not %llu", number_names[i], LLU(have.n[i]),
+			     LLU(want->n[i]));
 	series = find_series(s, "open", "");
 	CHECK(series && sm_snapshot_number(s, series, SM_ALL_WRITERS, &v) == 0);
 	CHECK((v.is_set != 0) == alive);
@@ -186,8 +186,8 @@ int main(void)
 	CHECK(waitpid(pid, &status, 0) == pid);
 	CHECK(was_fine(status));
 	segment_check_clean();
-	printf("%llu updates by %u processes of %u threads, all there; %llu snapshots meanwhile, %.1f s\n",
-	       (unsigned long long)updates, PROCESSES, THREADS, (unsigned long long)reading->snapshots,
+	printf("%llu updates by %u processes of %u threads, all there; %llu snapshots, %.1f s\n",
+	       LLU(updates), PROCESSES, THREADS, LLU(reading->snapshots),
 	       (double)(now_ns() - begin) / 1e9);
 	return 0;
 }

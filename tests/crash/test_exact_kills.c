@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_exact_kills.c - writers are killed, and no count is lost: see kills.h. The long version of this
- * is long_kills.c.
+ * test_exact_kills.c - writers are killed, and no count is lost: see kills.h. The long version of
+ * this is long_kills.c.
  */
 #include "kills.h"
 

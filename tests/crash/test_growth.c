@@ -2,8 +2,9 @@
 /* LDFLAGS: -Wl,--wrap=clock_gettime */
 /* TIMEOUT: 240 */
 /*
- * test_growth.c - deaths use up nothing. Each scene (scenes.h) is played 200 times on one segment, with a
- * death at each of its steps in turn: from the half on, what is used of the segment must not grow.
+ * test_growth.c - deaths use up nothing. Each scene (scenes.h) is played 200 times on one segment,
+ * with a death at each of its steps in turn: from the half on, what is used of the segment must not
+ * grow.
  */
 #include "scenes.h"
 
@@ -76,8 +77,8 @@ static void play_often(const struct scene *scene)
 }
 
 /*
- * Dying at one step over and over while a series is registered for the first time, so that nothing that
- * was removed could be used again.
+ * Dying at one step over and over while a series is registered for the first time, so that nothing
+ * that was removed could be used again.
  */
 static void play_unfinished(const struct scene *scene)
 {
@@ -86,7 +87,8 @@ static void play_unfinished(const struct scene *scene)
 	uint32_t at, i;
 
 	for (at = 1;; at++) {
-		snprintf(context, sizeof(context), "[%s, over and over until step %u]", item_names[call->item], at);
+		snprintf(context, sizeof(context), "[%s, over and over until step %u]",
+			 item_names[call->item], at);
 		check_context = context;
 		begin(scene);
 		call->kill_at = at;

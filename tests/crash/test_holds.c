@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LDFLAGS: -Wl,--wrap=clock_gettime */
 /*
- * test_holds.c - nobody writes to a cell that became another series', and what was refused or removed
- * costs nothing for good. CLOCK_BOOTTIME runs ahead, so that what was removed cools off at once.
+ * test_holds.c - nobody writes to a cell that became another series', and what was refused or
+ * removed costs nothing for good. CLOCK_BOOTTIME runs ahead, so that what was removed cools off at
+ * once.
  */
 #include "harness.h"
 
@@ -29,9 +30,9 @@ static void let_cool_off(void)
 static struct sm *open_writer(const char *name, unsigned slots)
 {
 	struct sm_options o = {
-		.segment = segment_path, .writer = name, .flags = SM_OPEN_NO_ENVIRONMENT, .lock_timeout_ms = 5000,
-		.max_writers = slots, .lanes_per_writer = 3, .max_families = 16, .max_series = 64, .max_cells = 1024,
-		.ring_entries = 4,
+		.segment = segment_path, .writer = name, .flags = SM_OPEN_NO_ENVIRONMENT,
+		.lock_timeout_ms = 5000, .max_writers = slots, .lanes_per_writer = 3,
+		.max_families = 16, .max_series = 64, .max_cells = 1024, .ring_entries = 4,
 	};
 	struct sm_diag diag;
 	struct sm *m = sm_open(&o, &diag);
@@ -41,9 +42,12 @@ static struct sm *open_writer(const char *name, unsigned slots)
 	return m;
 }
 
-static struct sm_family *declare_as(struct sm *m, enum sm_kind kind, const char *name, enum sm_number number)
+static struct sm_family *declare_as(struct sm *m, enum sm_kind kind, const char *name,
+				    enum sm_number number)
 {
-	struct sm_family_options o = { .kind = kind, .name = name, .labels = { "k" }, .number = number };
+	struct sm_family_options o = {
+		.kind = kind, .name = name, .labels = { "k" }, .number = number,
+	};
 	struct sm_diag diag;
 	struct sm_family *f = sm_declare(m, &o, &diag);
 
@@ -143,13 +147,16 @@ static void let_go(pid_t pid, int go)
 
 static void register_b(void *arg)
 {
+	struct sm_family *f = declare(open_writer("other", 0), SM_COUNTER, "b_total");
+
 	(void)arg;
-	sm_counter_add(sm_counter(declare(open_writer("other", 0), SM_COUNTER, "b_total"), SM_LABELS("b")), 1);
+	sm_counter_add(sm_counter(f, SM_LABELS("b")), 1);
 }
 
 /* ---- cases --------------------------------------------------------------------------------- */
 
-/* A child that has not claimed yet holds nothing: its handle's cells may be another series' by now. */
+/* A child that has not claimed yet holds nothing: its handle's cells may be another series' by
+ * now. */
 static void child__whose_series_was_removed__counts_in_no_other(void *arg)
 {
 	struct sm *m = open_writer("parent", 4);
@@ -302,8 +309,9 @@ static void kept_gauge__in_a_unit_that_was_another_gauge__is_kept(void *arg)
 	record = record_of("level", "a");
 	CHECK(sm_remove(f, SM_LABELS("a"), 0) == 0);
 	let_cool_off();
-	kept = sm_declare(m, &(struct sm_family_options){ .kind = SM_GAUGE, .name = "peak", .labels = { "k" },
-							  .mode = SM_MODE_MAX, .keep = 1 }, &diag);
+	kept = sm_declare(m, &(struct sm_family_options){
+		.kind = SM_GAUGE, .name = "peak", .labels = { "k" }, .mode = SM_MODE_MAX,
+		.keep = 1 }, &diag);
 	sm_gauge_set(sm_gauge(kept, SM_LABELS("a")), 5);
 	CHECK_U64(record_of("peak", "a"), record);
 	sm_close(m);
@@ -323,8 +331,8 @@ static void histogram__with_more_exemplars_than_there_are__does_without(void *ar
 	for (i = 0; i < 100; i++)
 		bounds[i] = i;
 	h = sm_histogram(sm_declare(m, &(struct sm_family_options){
-		.kind = SM_HISTOGRAM, .name = "wide", .grid = SM_GRID_OFF, .bounds = bounds, .nbounds = 100,
-		.exemplars = 1 }, NULL), SM_NO_LABELS);
+		.kind = SM_HISTOGRAM, .name = "wide", .grid = SM_GRID_OFF,
+		.bounds = bounds, .nbounds = 100, .exemplars = 1 }, NULL), SM_NO_LABELS);
 	CHECK(h->where);
 	sm_histogram_observe(h, 99);
 	sm_histogram_exemplar(h, 99, (struct sm_str[]){ SM_STR("id"), SM_STR("1") }, 1);
@@ -336,7 +344,8 @@ static void series__refused_again_and_again__uses_up_nothing(void *arg)
 {
 	struct sm *m = open_writer("x", 4);
 	struct sm_family *f = sm_declare(m, &(struct sm_family_options){
-		.kind = SM_HISTOGRAM, .name = "wait_seconds", .unit = SM_SECONDS, .labels = { "k" } }, NULL);
+		.kind = SM_HISTOGRAM, .name = "wait_seconds", .unit = SM_SECONDS,
+		.labels = { "k" } }, NULL);
 	struct sm_header before, after;
 	char label[16];
 	unsigned i;
@@ -361,7 +370,7 @@ static void index__after_many_removals__is_not_full_of_marks(void *arg)
 {
 	struct sm *m = open_writer("x", 4);
 	struct sm_family *f = declare(m, SM_COUNTER, "a_total");
-	uint32_t index[1024], marks = 0, i;
+	uint32_t index[1024], bytes, marks = 0, i;
 	struct sm_header h;
 	char label[16];
 	int fd;
@@ -375,7 +384,8 @@ static void index__after_many_removals__is_not_full_of_marks(void *arg)
 	}
 	CHECK(segment_header(&h) && h.index_entries <= 1024);
 	fd = open(segment_path, O_RDONLY | O_CLOEXEC);
-	CHECK(pread(fd, index, h.index_entries * 4, (off_t)h.off_index) == (ssize_t)h.index_entries * 4);
+	bytes = h.index_entries * 4;
+	CHECK(pread(fd, index, bytes, (off_t)h.off_index) == (ssize_t)bytes);
 	close(fd);
 	for (i = 0; i < h.index_entries; i++)
 		marks += index[i] == UINT32_MAX;

@@ -2,15 +2,15 @@
 /* LDFLAGS: -Wl,--wrap=clock_gettime */
 /* TIMEOUT: 240 */
 /*
- * test_reader_stress.c - two readers take snapshots at full speed while writers come and go: claims, folds,
- * adoptions, removals, reuse of what was removed, families that are declared anew.
+ * test_reader_stress.c - two readers take snapshots at full speed while writers come and go:
+ * claims, folds, adoptions, removals, reuse of what was removed, families that are declared anew.
  *
- * Each snapshot must hold at least what was counted before it and at most what was counted after it; no
- * series of any family may go back; no bucket may be ahead of a later one; no label, bound or help text
- * may be of another series; and what the writers have may not exceed the total.
+ * Each snapshot must hold at least what was counted before it and at most what was counted after
+ * it; no series of any family may go back; no bucket may be ahead of a later one; no label, bound
+ * or help text may be of another series; and what the writers have may not exceed the total.
  *
- * Removed storage is meant to rest for 60 s. Here CLOCK_BOOTTIME runs ahead, so that it is reused at once,
- * which is harder on readers than anything they will meet.
+ * Removed storage is meant to rest for 60 s. Here CLOCK_BOOTTIME runs ahead, so that it is reused
+ * at once, which is harder on readers than anything they will meet.
  */
 #include "counting.h"
 
@@ -92,7 +92,8 @@ static void pass_by(void *arg)
 
 static struct sm_family *declare_churn(struct sm *m)
 {
-	return declare(m, &(struct sm_family_options){ .kind = SM_COUNTER, .name = "churn_total", .labels = { "k" } });
+	return declare(m, &(struct sm_family_options){
+		.kind = SM_COUNTER, .name = "churn_total", .labels = { "k" } });
 }
 
 /* A series comes, counts, and goes. */
@@ -121,7 +122,8 @@ static void redeclare(void *arg)
 	struct program p = open_program(arg);
 	struct sm_family *f = declare(p.m, &(struct sm_family_options){
 		.kind = SM_HISTOGRAM, .name = "changing", .grid = SM_GRID_OFF, .labels = { "k" },
-		.help = version ? "Eight bounds." : "Five.", .bounds = changing_bounds, .nbounds = version ? 8 : 5 });
+		.help = version ? "Eight bounds." : "Five.",
+		.bounds = changing_bounds, .nbounds = version ? 8 : 5 });
 
 	sm_histogram_observe(sm_histogram(f, SM_LABELS(version ? "eight" : "five")), 3);
 	add_relaxed(&ledger->redeclared, 1);
@@ -131,6 +133,7 @@ static void redeclare(void *arg)
 /* Writers that come and go, one after the other. */
 static void run_passing(unsigned seed)
 {
+	void (*next)(void *arg);
 	uint64_t jobs = 0;
 	char name[24];
 	unsigned dice;
@@ -138,10 +141,13 @@ static void run_passing(unsigned seed)
 	random_seed(seed);
 	while (!load_relaxed(&ledger->stop)) {
 		dice = random_below(100);
-		snprintf(name, sizeof(name), dice % 2 ? "shard-%u" : "job-%u-%llu", seed, (unsigned long long)jobs++);
+		snprintf(name, sizeof(name), dice % 2 ? "shard-%u" : "job-%u-%llu", seed,
+			 LLU(jobs));
+		jobs++;
 		random_u64();
 		/* Only the first declares anew: it must find nobody else with that family. */
-		run_process_fine(dice < 60 ? pass_by : dice < 80 || seed != 1 ? churn : redeclare, name);
+		next = dice < 60 ? pass_by : dice < 80 || seed != 1 ? churn : redeclare;
+		run_process_fine(next, name);
 	}
 }
 
@@ -156,7 +162,8 @@ struct memory {
 	struct remembered series[RECORDS];
 };
 
-static void remember(struct memory *memory, const struct sm_series_info *series, const uint64_t *values, unsigned n)
+static void remember(struct memory *memory, const struct sm_series_info *series,
+		     const uint64_t *values, unsigned n)
 {
 	struct remembered *r;
 	unsigned i;
@@ -166,15 +173,15 @@ static void remember(struct memory *memory, const struct sm_series_info *series,
 	for (i = 0; r->incarnation == series->incarnation && i < n; i++)
 		if (values[i] < r->values[i])
 			FAIL("series %u: value %u went back from %llu to %llu", series->id, i,
-			     (unsigned long long)r->values[i], (unsigned long long)values[i]);
+			     LLU(r->values[i]), LLU(values[i]));
 	CHECK(series->incarnation >= r->incarnation);
 	r->incarnation = series->incarnation;
 	memset(r->values, 0, sizeof(r->values));
 	memcpy(r->values, values, n * sizeof(*values));
 }
 
-static void look_at_counter(struct memory *memory, const struct sm_snapshot *s, const struct sm_series_info *series,
-			    bool per_writer)
+static void look_at_counter(struct memory *memory, const struct sm_snapshot *s,
+			    const struct sm_series_info *series, bool per_writer)
 {
 	double sum = 0;
 	struct sm_value v;
@@ -193,8 +200,8 @@ static void look_at_counter(struct memory *memory, const struct sm_snapshot *s, 
 	remember(memory, series, &value, 1);
 }
 
-static void look_at_histogram(struct memory *memory, const struct sm_snapshot *s, const struct sm_family_info *f,
-			      const struct sm_series_info *series)
+static void look_at_histogram(struct memory *memory, const struct sm_snapshot *s,
+			      const struct sm_family_info *f, const struct sm_series_info *series)
 {
 	uint64_t values[10];
 	struct sm_sum sum;
@@ -246,7 +253,7 @@ static void look_at_all(struct memory *memory, const struct sm_snapshot *s, bool
 
 static void add_known(struct totals *t, bool begun)
 {
-	uint64_t n = __atomic_load_n(begun ? &ledger->passing_begun : &ledger->passing_done, __ATOMIC_SEQ_CST);
+	uint64_t n = load_acquire(begun ? &ledger->passing_begun : &ledger->passing_done);
 	struct totals one = { { 0 } };
 	unsigned i;
 
@@ -254,7 +261,8 @@ static void add_known(struct totals *t, bool begun)
 	for (i = 0; i < NUMBERS; i++)
 		t->n[i] += n * one.n[i];
 	for (i = 0; i < STEADY; i++)
-		add_updates(t, begun ? load_acquire(&ledger->steady[i].begun) : load_acquire(&ledger->steady[i].done));
+		add_updates(t, load_acquire(begun ? &ledger->steady[i].begun :
+						    &ledger->steady[i].done));
 }
 
 static int count_line(void *ctx, const char *data, size_t len)
@@ -299,8 +307,8 @@ static void run_reader(unsigned number)
 		for (i = 0; !s->stale && i < NUMBERS; i++)
 			if (have.n[i] < least.n[i] || have.n[i] > most.n[i])
 				FAIL("%s is %llu, not between %llu and %llu", number_names[i],
-				     (unsigned long long)have.n[i], (unsigned long long)least.n[i],
-				     (unsigned long long)most.n[i]);
+				     LLU(have.n[i]), LLU(least.n[i]),
+				     LLU(most.n[i]));
 		look_at_all(memory, s, number);
 		if (reading->snapshots % 64 == 0)
 			CHECK(sm_snapshot_text(s, 0, count_line, &ledger->lines) == 0);
@@ -339,7 +347,8 @@ static bool enough(void)
 	struct sm_header h;
 
 	CHECK(segment_header(&h));
-	return h.folds >= 100 && h.adoptions >= 30 && h.removals >= 100 && load_relaxed(&ledger->redeclared) >= 20 &&
+	return h.folds >= 100 && h.adoptions >= 30 && h.removals >= 100 &&
+	       load_relaxed(&ledger->redeclared) >= 20 &&
 	       load_relaxed(&ledger->reading[0].snapshots) >= 500 &&
 	       load_relaxed(&ledger->reading[1].snapshots) >= 500;
 }
@@ -351,12 +360,12 @@ static void tell(void)
 
 	CHECK(segment_header(&h));
 	printf("%llu claims, %llu folds, %llu adoptions, %llu removals, %llu new definitions\n",
-	       (unsigned long long)h.claims, (unsigned long long)h.folds, (unsigned long long)h.adoptions,
-	       (unsigned long long)h.removals, (unsigned long long)ledger->redeclared);
+	       LLU(h.claims), LLU(h.folds), LLU(h.adoptions),
+	       LLU(h.removals), LLU(ledger->redeclared));
 	for (i = 0; i < 2; i++)
 		printf("reader %u: %llu snapshots, %llu retries, %llu stale, %llu times none\n", i,
-		       (unsigned long long)ledger->reading[i].snapshots, (unsigned long long)ledger->reading[i].retries,
-		       (unsigned long long)ledger->reading[i].stale, (unsigned long long)ledger->reading[i].again);
+		       LLU(ledger->reading[i].snapshots), LLU(ledger->reading[i].retries),
+		       LLU(ledger->reading[i].stale), LLU(ledger->reading[i].again));
 }
 
 int main(void)

@@ -4,13 +4,13 @@
 /*
  * test_steps.c - a process is killed at every publish step of every operation.
  *
- * A first run of each scene (scenes.h) counts its steps. Then it is played once for each of them, with
- * a process that dies there; and for each of those once more for each step of the recovery, with a next
- * comer that dies in it. Each time:
+ * A first run of each scene (scenes.h) counts its steps. Then it is played once for each of them,
+ * with a process that dies there; and for each of those once more for each step of the recovery,
+ * with a next comer that dies in it. Each time:
  *
  *	- a reader sees the right totals of what the dead left behind, before anybody mended it;
- *	- the next comer recovers: no operation is under way any more, the death is counted under the
- *	  operation it fell into, totals are right, sm_check() finds nothing;
+ *	- the next comer recovers: no operation is under way any more, the death is counted under
+ *	  the operation it fell into, totals are right, sm_check() finds nothing;
  *	- a writer of the same name and one of another name work.
  *
  * At the end every step in the sources must have been passed and have killed somebody.
@@ -75,12 +75,16 @@ static unsigned play_step(const struct scene *scene, uint32_t at)
 	if (op == SM_OP_NONE || op == SM_OP_CREATE)
 		return plays;
 	for (second = 1;; second++) {
-		snprintf(context, sizeof(context), "[%s, step %u, then %u of recovery]", scene->name, at, second);
+		snprintf(context, sizeof(context), "[%s, step %u, then %u of recovery]",
+			 scene->name, at, second);
 		die_at(scene, at, &before);
 		check_totals();
 		call->kill_at = second;
-		if (!was_killed(run_process(recover_and_die, NULL)))
+		if (!was_killed(run_process(recover_and_die, NULL))) {
+			check_totals();
+			segment_check_clean();
 			return plays;
+		}
 		plays++;
 		check_next_comers();
 	}
@@ -108,8 +112,8 @@ static void check_all_steps_reached(void)
 	for (i = 0; i < nsteps; i++) {
 		if (steps[i].passed && steps[i].killed)
 			continue;
-		fprintf(stderr, "step \"%s\": passed %u times, killed %u times\n", steps[i].name, steps[i].passed,
-			steps[i].killed);
+		fprintf(stderr, "step \"%s\": passed %u times, killed %u times\n", steps[i].name,
+			steps[i].passed, steps[i].killed);
 		missing++;
 	}
 	check_context = "[all]";

@@ -15,24 +15,7 @@
  *	beat		heartbeat
  *	close		close the segment and end
  */
-#include <shardmeter.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static struct sm *m;
-
-static struct sm_family *declare(const struct sm_family_options *o)
-{
-	struct sm_diag diag;
-	struct sm_family *f = sm_declare(m, o, &diag);
-
-	if (diag.error) {
-		fprintf(stderr, "cli_writer: %s: %s\n", o->name, diag.message);
-		exit(1);
-	}
-	return f;
-}
+#include "line_writer.h"
 
 static void cents(uint64_t n)
 {
@@ -60,13 +43,8 @@ static void label(const char *hex)
 	const struct sm_family_options o = {
 		.kind = SM_COUNTER, .name = "odd_total", .labels = { "text" }
 	};
-	char text[512], digits[3] = "";
-	struct sm_str value = { text, strlen(hex) / 2 };
+	struct sm_str value = from_hex(hex);
 
-	for (size_t i = 0; i < value.len && i < sizeof(text); i++) {
-		memcpy(digits, hex + 2 * i, 2);
-		text[i] = (char)strtoul(digits, NULL, 16);
-	}
 	sm_counter_add(sm_counter(declare(&o), &value, 1), 1);
 }
 
@@ -143,25 +121,7 @@ static int obey(const char *line)
 
 int main(int argc, char **argv)
 {
-	struct sm_options o = { .app_version = "2.14.0",
-		.metadata = { "shard=3", "node=a\x1b[31m" },
-		.flags = SM_OPEN_NO_ENVIRONMENT };
-	struct sm_diag diag;
-	char line[2048];
+	struct sm_options o = { .metadata = { "shard=3", "node=a\x1b[31m" } };
 
-	if (argc != 3)
-		return 2;
-	o.segment = argv[1];
-	o.writer = argv[2];
-	m = sm_open(&o, &diag);
-	if (diag.error) {
-		fprintf(stderr, "cli_writer: %s\n", diag.message);
-		return 1;
-	}
-	do {
-		printf("ok\n");
-		fflush(stdout);
-	} while (fgets(line, sizeof(line), stdin) && obey(line));
-	sm_close(m);
-	return 0;
+	return serve(argc, argv, o, NULL, obey);
 }

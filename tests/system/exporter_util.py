@@ -14,23 +14,12 @@ import traceback
 import unittest
 import urllib.parse
 
+from process_util import DEADLINE_S, wait_for
+
 BUILD = os.environ.get('BUILD', 'build/release')
 SRCDIR = os.environ.get('SRCDIR', '.')
 EXPORTER = os.path.join(BUILD, 'shardmeter-exporter')
 FEEDER = os.path.join(BUILD, 'tests/system/feeder')
-DEADLINE_S = 20
-
-
-def wait_for(condition, what, deadline_s=DEADLINE_S):
-    """Call condition until it returns something true; that is the result."""
-    end = time.monotonic() + deadline_s
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > end:
-            raise AssertionError(f'not within {deadline_s} s: {what}')
-        time.sleep(0.02)
 
 
 class Place:

@@ -12,28 +12,12 @@
  *	beat		heartbeat
  *	close		close the segment and end
  */
-#include <shardmeter.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "line_writer.h"
 
-static struct sm *m;
 static struct sm_family *commands, *more;
 static struct sm_gauge *queue, *files;
 static struct sm_stateset *state;
 static struct sm_histogram *duration;
-
-static struct sm_family *declare(const struct sm_family_options *o)
-{
-	struct sm_diag diag;
-	struct sm_family *f = sm_declare(m, o, &diag);
-
-	if (diag.error) {
-		fprintf(stderr, "shmtop_writer: %s: %s\n", o->name, diag.message);
-		exit(1);
-	}
-	return f;
-}
 
 static void declare_all(void)
 {
@@ -61,16 +45,8 @@ static void declare_all(void)
 
 static void count(unsigned long n, const char *hex)
 {
-	struct sm_str value;
-	char label[512];
-	size_t len = strlen(hex) / 2, i;
-	char digits[3] = "";
+	struct sm_str value = from_hex(hex);
 
-	for (i = 0; i < len && i < sizeof(label); i++) {
-		memcpy(digits, hex + 2 * i, 2);
-		label[i] = (char)strtoul(digits, NULL, 16);
-	}
-	value = (struct sm_str){ label, i };
 	sm_counter_add(sm_counter(commands, &value, 1), n);
 }
 
@@ -120,25 +96,6 @@ static int obey(const char *line)
 int main(int argc, char **argv)
 {
 	struct sm_options o = { .max_writers = 16, .max_series = 16384, .max_cells = 1 << 16 };
-	struct sm_diag diag;
-	char line[2048];
 
-	if (argc != 3)
-		return 2;
-	o.segment = argv[1];
-	o.writer = argv[2];
-	o.app_version = "2.14.0";
-	o.flags = SM_OPEN_NO_ENVIRONMENT;
-	m = sm_open(&o, &diag);
-	if (diag.error) {
-		fprintf(stderr, "shmtop_writer: %s\n", diag.message);
-		return 1;
-	}
-	declare_all();
-	do {
-		printf("ok\n");
-		fflush(stdout);
-	} while (fgets(line, sizeof(line), stdin) && obey(line));
-	sm_close(m);
-	return 0;
+	return serve(argc, argv, o, declare_all, obey);
 }

@@ -21,6 +21,7 @@ import threading
 import time
 import unittest
 
+from process_util import DEADLINE_S, Writer, wait_for
 from prometheus_client.parser import text_string_to_metric_families
 
 BUILD = os.path.abspath(os.environ.get('BUILD', 'build/release'))
@@ -28,53 +29,8 @@ SRCDIR = os.environ.get('SRCDIR', os.path.dirname(os.path.dirname(os.path.dirnam
 CLI = os.path.join(BUILD, 'shardmeter')
 EXPORTER = os.path.join(BUILD, 'shardmeter-exporter')
 WRITER = os.path.join(BUILD, 'tests/system/cli_writer')
-DEADLINE_S = 20
 NOBODY = 65534
 MAX = 2**64 - 1
-
-
-def wait_for(condition, what):
-    """Until condition() is true; what it returned."""
-    end = time.monotonic() + DEADLINE_S
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > end:
-            raise AssertionError(f'no {what} within {DEADLINE_S} s')
-        time.sleep(0.01)
-
-
-class Writer:
-    """A cli_writer process on strings."""
-
-    def __init__(self, segment, name):
-        self.process = subprocess.Popen([WRITER, segment, name], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-        self.answer()
-
-    def answer(self):
-        line = self.process.stdout.readline()
-        if line != 'ok\n':
-            raise AssertionError(f'the writer said {line!r}')
-
-    def do(self, *lines):
-        for line in lines:
-            self.process.stdin.write(line + '\n')
-            self.process.stdin.flush()
-            self.answer()
-
-    def close(self):
-        try:
-            self.process.stdin.close()
-        except BrokenPipeError:
-            pass
-        self.process.wait(DEADLINE_S)
-        self.process.stdout.close()
-
-    def kill(self):
-        self.process.kill()
-        self.close()
 
 
 class Case(unittest.TestCase):
@@ -113,7 +69,7 @@ class Case(unittest.TestCase):
         self.ok('inc', '--create', '--strict', 'first_total')
 
     def writer(self, name='shard-3'):
-        w = Writer(self.segment, name)
+        w = Writer([WRITER, self.segment, name])
         self.addCleanup(w.kill)
         return w
 

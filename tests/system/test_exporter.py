@@ -15,7 +15,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from exporter_util import (BUILD, EXPORTER, SRCDIR, Place, labels, run_tests, wait_for)
+from exporter_util import (EXPORTER, SRCDIR, Place, labels, run_tests, wait_for)
 
 from prometheus_client.parser import text_string_to_metric_families
 

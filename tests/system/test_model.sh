@@ -8,7 +8,7 @@
 set -u
 
 if ! command -v spin >/dev/null; then
-	echo "there is no spin (scripts/install-deps full installs it)"
+	echo "there is no spin (scripts/install-deps test installs it)"
 	exit 77
 fi
 model=${SRCDIR:-.}/tests/model/fold.pml

@@ -18,6 +18,8 @@ import tempfile
 import time
 import unittest
 
+from process_util import Writer
+
 BUILD = os.path.abspath(os.environ.get('BUILD', 'build/release'))
 SRCDIR = os.environ.get('SRCDIR', os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..'))
 CLI = os.path.join(BUILD, 'shardmeter')
@@ -25,40 +27,6 @@ HELPER = os.path.join(BUILD, 'tests/system/probe_writer')
 SYSTEM = os.path.join(SRCDIR, 'tests/system')
 NS = 1000000000
 EXIT_SKIP = 77
-
-
-class Writer:
-    """A process that does lines and answers "ok". begin() and end() are the halves of do()."""
-
-    def __init__(self, command, env):
-        self.process = subprocess.Popen(command, env=env, text=True, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE)
-        self.end()
-
-    def begin(self, line):
-        self.process.stdin.write(line + '\n')
-        self.process.stdin.flush()
-
-    def end(self):
-        line = self.process.stdout.readline()
-        if line != 'ok\n':
-            raise AssertionError(f'{self.process.args} said {line!r}')
-
-    def do(self, line):
-        self.begin(line)
-        self.end()
-
-    def close(self):
-        try:
-            self.process.stdin.close()
-        except BrokenPipeError:
-            pass
-        self.process.stdout.close()
-        return self.process.wait(60)
-
-    def kill(self):
-        self.process.kill()
-        self.close()
 
 
 class Expected:

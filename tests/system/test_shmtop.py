@@ -22,14 +22,14 @@ import struct
 import subprocess
 import tempfile
 import termios
-import time
 import unittest
+
+from process_util import DEADLINE_S, Writer, wait_for
 
 SRCDIR = os.environ.get('SRCDIR', os.path.join(os.path.dirname(__file__), '..', '..'))
 BUILD = os.environ.get('BUILD', os.path.join(SRCDIR, 'build', 'release'))
 SHMTOP = os.path.join(BUILD, 'shmtop')
 WRITER = os.path.join(BUILD, 'tests', 'system', 'shmtop_writer')
-DEADLINE = 20
 MAJOR_OFFSET = 16    # see shardmeter(5)
 HOSTILE = [b'\x1b[2J\x1b]0;owned\x07', 'c1 \u009b2J'.encode(), 'bidi \u202e\u2066'.encode(),
            b'quote " back \\ line \n', 'na\u00efve \u6f22'.encode(), 'tag \U000e0041'.encode()]
@@ -41,50 +41,9 @@ def environment(**extra):
     return env
 
 
-def wait_for(what, condition, deadline=DEADLINE):
-    end = time.monotonic() + deadline
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f'waited {deadline} s in vain: {what}')
-        time.sleep(0.02)
-
-
-class Writer:
-    """A process that writes what we tell it to."""
-
-    def __init__(self, segment, name):
-        self.child = subprocess.Popen([WRITER, segment, name], stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, text=True)
-        self.answer()
-
-    def answer(self):
-        line = self.child.stdout.readline()
-        if line != 'ok\n':
-            raise AssertionError(f'the writer says {line!r}')
-
-    def do(self, *lines):
-        for line in lines:
-            self.child.stdin.write(line + '\n')
-            self.child.stdin.flush()
-            self.answer()
-
+class TopWriter(Writer):
     def count(self, n, label):
         self.do(f'count {n} {label.hex()}')
-
-    def kill(self):
-        self.child.kill()
-        self.close()
-
-    def close(self):
-        if self.child.poll() is None:
-            self.child.stdin.close()
-        self.child.wait()
-        self.child.stdout.close()
-        if not self.child.stdin.closed:
-            self.child.stdin.close()
 
 
 class Pty:
@@ -120,19 +79,19 @@ class Pty:
         return self.output
 
     def expect(self, what):
-        return wait_for(f'{what!r} in {self.read()[-3000:]!r}', lambda: what in self.read())
+        return wait_for(lambda: what in self.read(), f'{what!r} in {self.read()[-3000:]!r}')
 
     def expect_more(self):
         """Something was drawn since."""
         size = len(self.read())
-        wait_for('a redraw', lambda: len(self.read()) > size)
+        wait_for(lambda: len(self.read()) > size, 'a redraw')
 
     def send(self, data):
         os.write(self.master, data)
 
     def end(self):
         """The exit status, once everything that was written has been read."""
-        wait_for('the end of shmtop', lambda: (self.read(), self.child.poll() is not None)[1])
+        wait_for(lambda: (self.read(), self.child.poll() is not None)[1], 'the end of shmtop')
         self.read()
         return self.child.returncode
 
@@ -182,7 +141,7 @@ class Tmux:
             return re.search(pattern, last[0], re.M) and last[0]
 
         try:
-            return wait_for(pattern, there)
+            return wait_for(there, pattern)
         except AssertionError as e:
             raise AssertionError(f'{e}\n{last[0]}') from None
 
@@ -198,7 +157,7 @@ class Case(unittest.TestCase):
         self.segment = os.path.join(self.directory, 'shardmeter.bot')
 
     def writer(self, name='shard-1'):
-        w = Writer(self.segment, name)
+        w = TopWriter([WRITER, self.segment, name])
         self.addCleanup(w.close)
         return w
 
@@ -350,7 +309,7 @@ class Text(Case):
             child.stdout.read(1)
             child.stdout.close()
             self.assertEqual(child.stderr.read(), b'')
-            self.assertEqual(child.wait(DEADLINE), 0)
+            self.assertEqual(child.wait(DEADLINE_S), 0)
             child.stderr.close()
 
     def test_batch__signal__ends_it(self):
@@ -360,7 +319,7 @@ class Text(Case):
                                      stdout=subprocess.PIPE, env=environment())
             child.stdout.read(1)
             child.send_signal(number)
-            self.assertEqual(child.wait(DEADLINE), -number)
+            self.assertEqual(child.wait(DEADLINE_S), -number)
             child.stdout.close()
 
 
@@ -421,7 +380,7 @@ class Messages(Case):
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
         self.addCleanup(child.kill)
         self.filled()
-        out, err = child.communicate(timeout=DEADLINE)
+        out, err = child.communicate(timeout=DEADLINE_S)
         self.assertEqual((child.returncode, err), (0, b''))
         self.assertIn(b'layout', out)
 
@@ -518,7 +477,7 @@ class Terminal(Case):
         os.close(p.slave)
         p.master = p.slave = -1
         # By the kernel's SIGHUP or by noticing it first: no loop on a dead terminal.
-        self.assertIn(p.child.wait(DEADLINE), (0, -signal.SIGHUP))
+        self.assertIn(p.child.wait(DEADLINE_S), (0, -signal.SIGHUP))
 
     def test_term__unknown__says_what_to_do(self):
         self.filled()
@@ -700,7 +659,7 @@ class Screen(Case):
                 seen.append(float(match.group(1)))
             return len(seen) > 20
 
-        wait_for('rates', rate)
+        wait_for(rate, 'rates')
         self.assertGreater(max(seen), 50)
 
 

@@ -35,13 +35,13 @@ static int setup(void **state)
 static void text__added_in_pieces__is_whole_and_ends_in_nul(void **state)
 {
 	struct buf b = { 0 };
-	char expected[4001];
-	int i;
+	char expected[4016];
+	unsigned i;
 
 	for (i = 0; i < 1000; i++) {
-		buf_printf(&b, "%03d", i);
+		buf_printf(&b, "%03u", i);
 		buf_put(&b, "-", 1);
-		snprintf(expected + (ptrdiff_t)4 * i, 5, "%03d-", i);
+		snprintf(expected + 4ul * i, 16, "%03u-", i);
 		assert_int_equal(b.len, 4 * (i + 1));
 		assert_int_equal(strlen(b.data), b.len);
 		assert_true(b.len < b.cap);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of libshm/clean.c and utf8.c. */
+/* Tests of libshm/clean.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "clean.h"
-#include "utf8.h"
 
 static const char *clean(const char *from, size_t n)
 {
@@ -47,31 +46,12 @@ static void clean__malformed_utf8__one_mark_a_byte(void **state)
 	assert_string_equal(clean("\xf4\x90\x80\x80", 4), "????");
 }
 
-static void utf8__forms__by_the_book(void **state)
-{
-	assert_true(sm_utf8_valid("", 0));
-	assert_true(sm_utf8_valid("\xc2\x80", 2));
-	assert_true(sm_utf8_valid("\xed\x9f\xbf", 3));
-	assert_true(sm_utf8_valid("\xee\x80\x80", 3));
-	assert_true(sm_utf8_valid("\xf0\x90\x80\x80", 4));
-	assert_true(sm_utf8_valid("\xf4\x8f\xbf\xbf", 4));
-	assert_false(sm_utf8_valid("\0", 1));
-	assert_false(sm_utf8_valid("\x80", 1));
-	assert_false(sm_utf8_valid("\xc1\xbf", 2));
-	assert_false(sm_utf8_valid("\xe0\x9f\xbf", 3));
-	assert_false(sm_utf8_valid("\xf0\x8f\xbf\xbf", 4));
-	assert_false(sm_utf8_valid("\xf5\x80\x80\x80", 4));
-	assert_false(sm_utf8_valid("abc\xe2\x82", 5));
-	assert_int_equal(sm_utf8_length("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x8e\xb5", 10), 4);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clean__plain_text__unchanged),
 		cmocka_unit_test(clean__control_characters__question_marks),
 		cmocka_unit_test(clean__malformed_utf8__one_mark_a_byte),
-		cmocka_unit_test(utf8__forms__by_the_book),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

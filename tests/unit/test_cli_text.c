@@ -160,13 +160,16 @@ static void series__text__is_that_of_the_exposition(void **state)
 	struct sm_str values[] = { { "x\"\\\ny", 5 }, { "", 0 } };
 	struct sm_family_info family = { .name = "n", .nlabels = 2, .labels = labels };
 	struct sm_series_info series = { .values = values };
-	char *text = cli_series_text(&family, &series);
+	char *text = cli_series_text(&family, &series, "");
 
 	assert_string_equal(text, "n{a=\"x\\\"\\\\\\ny\",b=\"\"}");
 	free(text);
 	family.nlabels = 0;
-	text = cli_series_text(&family, &series);
+	text = cli_series_text(&family, &series, "");
 	assert_string_equal(text, "n");
+	free(text);
+	text = cli_series_text(&family, &series, "a\"b");
+	assert_string_equal(text, "n{writer=\"a\\\"b\"}");
 	free(text);
 }
 

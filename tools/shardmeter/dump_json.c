@@ -17,7 +17,7 @@ bool dump_matches(const char *pattern, const struct sm_family_info *family,
 		return true;
 	if (!series || !strpbrk(pattern, "{}"))
 		return false;
-	text = cli_series_text(family, series);
+	text = cli_series_text(family, series, "");
 	matches = text && fnmatch(pattern, text, 0) == 0;
 	free(text);
 	return matches;

@@ -47,22 +47,8 @@ static char *series_text(const struct history_series *s)
 		.name = f->name, .nlabels = f->nlabels, .labels = f->labels
 	};
 	struct sm_series_info series = { .values = s->values };
-	char *text = NULL;
-	size_t size;
-	FILE *m = open_memstream(&text, &size);
 
-	if (!m)
-		return NULL;
-	fputs(f->name, m);
-	if (f->nlabels || s->writer[0]) {
-		putc('{', m);
-		cli_put_labels(m, &family, &series, NULL);
-		if (s->writer[0])
-			fprintf(m, "%swriter=\"%s\"", f->nlabels ? "," : "", s->writer);
-		putc('}', m);
-	}
-	fclose(m);
-	return text;
+	return cli_series_text(&family, &series, s->writer);
 }
 
 static bool selected(const struct view *v, const struct history_series *s)

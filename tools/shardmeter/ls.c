@@ -312,7 +312,7 @@ static int list_series(const struct cli *c, const struct sm_snapshot *s, const c
 
 			if (!dump_matches(pattern, family, series))
 				continue;
-			name = cli_series_text(family, series);
+			name = cli_series_text(family, series, "");
 			cli_table_cell(&t, name ? name : family->name);
 			free(name);
 			cli_table_cell(&t, cli_kind(family->kind));

@@ -114,7 +114,8 @@ unsigned cli_put_labels(FILE *f, const struct sm_family_info *family,
 	return n;
 }
 
-char *cli_series_text(const struct sm_family_info *family, const struct sm_series_info *series)
+char *cli_series_text(const struct sm_family_info *family, const struct sm_series_info *series,
+	const char *writer)
 {
 	char *text = NULL;
 	size_t size;
@@ -123,9 +124,13 @@ char *cli_series_text(const struct sm_family_info *family, const struct sm_serie
 	if (!f)
 		return NULL;
 	fputs(family->name, f);
-	if (family->nlabels) {
+	if (family->nlabels || writer[0]) {
 		putc('{', f);
 		cli_put_labels(f, family, series, NULL);
+		if (writer[0]) {
+			fputs(family->nlabels ? ",writer=" : "writer=", f);
+			put_quoted(f, SM_STR(writer));
+		}
 		putc('}', f);
 	}
 	if (fclose(f) == 0)

@@ -29,8 +29,10 @@ bool cli_is_terminal(FILE *f);
 unsigned cli_put_labels(FILE *f, const struct sm_family_info *family,
 	const struct sm_series_info *series, const char *le);
 
-/* NAME, or NAME{label="value",...}; NULL if there is no memory. Free it. */
-char *cli_series_text(const struct sm_family_info *family, const struct sm_series_info *series);
+/* NAME, or NAME{label="value",...}, with a label writer if that is not ""; NULL if there is no memory.
+ * Free it. */
+char *cli_series_text(const struct sm_family_info *family, const struct sm_series_info *series,
+	const char *writer);
 
 /* "2026-11-20T13:21:07.123Z". */
 void cli_utc(uint64_t real_ns, char ret_text[CLI_TEXT_MAX]);
