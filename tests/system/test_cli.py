@@ -881,7 +881,7 @@ class History(Case):
         """A running exporter; its port, when it has written some rows."""
         p = subprocess.Popen([EXPORTER, '--segment', self.segment, '--web.listen-address', '127.0.0.1:0',
                               '--storage.path', store, '--storage.interval', '100ms'],
-                             env=self.env, stderr=subprocess.PIPE, text=True)
+                             env=self.env, stderr=subprocess.PIPE, bufsize=0)
 
         def stop():
             p.terminate()
@@ -889,9 +889,10 @@ class History(Case):
             p.stderr.close()
         self.addCleanup(stop)
         while True:
+            # Not buffered: select() does not see what a buffer holds.
             ready, _, _ = select.select([p.stderr], [], [], DEADLINE_S)
             self.assertTrue(ready, 'the exporter says nothing')
-            found = re.search(r'127\.0\.0\.1:([1-9]\d*)', p.stderr.readline())
+            found = re.search(r'127\.0\.0\.1:([1-9]\d*)', p.stderr.readline().decode())
             if found:
                 return found[1]
 
