@@ -42,6 +42,10 @@ struct history {
 	MDB_dbi meta, rows, families, series;
 	char path[PATH_MAX];
 	int damaged;		/* LMDB failed: env is not touched any more */
+	int beside;		/* opened by history_open_beside() */
+	int overtaken;		/* what was read last may be void */
+	const uint8_t *want;	/* of history_want() */
+	uint32_t want_limit;
 	uint64_t from_ms, to_ms;
 	int at_end;		/* the row at UINT64_MAX was read */
 	uint8_t *row;
@@ -137,12 +141,44 @@ static int run_job(void *arg)
 	return rc;
 }
 
+static int newest_commit(void *arg)
+{
+	struct job *job = arg;
+	MDB_envinfo info;
+	int rc = mdb_env_info(job->h->env, &info);
+
+	*(size_t *)job->arg = rc ? 0 : info.me_last_txnid;
+	return rc;
+}
+
+/*
+ * Beside the writer: may it have used pages of our snapshot again? What a commit frees, LMDB uses
+ * two commits later, so that one newer commit, and a second under way, leave the snapshot whole.
+ */
+static int was_overtaken(struct history *h)
+{
+	size_t newest = 0;
+	struct job job = { h, NULL, &newest };
+
+	return h->beside && h->txn && guard_run(newest_commit, &job) == 0 &&
+		newest > mdb_txn_id(h->txn) + 1;
+}
+
 /* Run work in a transaction; on failure explain it. */
 static int look(struct history *h, int (*work)(struct history *h, void *arg), void *arg)
 {
 	struct job job = { h, work, arg };
-	int rc = h->damaged ? -EBADMSG : guard_run(run_job, &job);
+	int rc = h->damaged ? -EBADMSG : h->overtaken ? -EBUSY : guard_run(run_job, &job);
 
+	if (!h->damaged && !h->overtaken && was_overtaken(h)) {
+		h->overtaken = 1;
+		/* A fault left the transaction open. */
+		if (rc == -EFAULT)
+			mdb_txn_reset(h->txn);
+		rc = -EBUSY;
+	}
+	if (h->overtaken)
+		return fail(h, rc, "%.300s was written too fast to be read", h->path);
 	if (rc == -EFAULT) {
 		h->damaged = 1;
 		rc = -EBADMSG;
@@ -189,6 +225,7 @@ static int open_trees(struct history *h)
 static int open_env(void *arg)
 {
 	struct history *h = arg;
+	unsigned flags = MDB_NOSUBDIR | MDB_RDONLY | (h->beside ? MDB_NOLOCK : 0);
 	int dead, rc = mdb_env_create(&h->env);
 
 	if (rc == 0)
@@ -197,8 +234,8 @@ static int open_env(void *arg)
 		rc = mdb_env_set_maxdbs(h->env, 8);
 	/* No map size: the writer's, which the file knows. */
 	if (rc == 0)
-		rc = mdb_env_open(h->env, h->path, MDB_NOSUBDIR | MDB_RDONLY, 0640);
-	if (rc == 0)
+		rc = mdb_env_open(h->env, h->path, flags, 0640);
+	if (rc == 0 && !h->beside)
 		rc = mdb_reader_check(h->env, &dead);
 	return rc ? guard_errno(rc) : open_trees(h);
 }
@@ -237,7 +274,8 @@ static int explain_open(struct history *h, int rc, struct sm_diag *diag)
 	return say(diag, rc, text);
 }
 
-int history_open(const char *dir, struct history **ret_history, struct sm_diag *diag)
+static int open_as(const char *dir, int beside, struct history **ret_history,
+	struct sm_diag *diag)
 {
 	struct history *h = calloc(1, sizeof(*h));
 	char fallback[PATH_MAX];
@@ -246,6 +284,7 @@ int history_open(const char *dir, struct history **ret_history, struct sm_diag *
 
 	if (!h)
 		return say(diag, -ENOMEM, "out of memory");
+	h->beside = beside;
 	h->to_ms = UINT64_MAX;
 	if (!dir || !*dir) {
 		rc = history_default_dir(0, fallback, sizeof(fallback));
@@ -266,6 +305,16 @@ int history_open(const char *dir, struct history **ret_history, struct sm_diag *
 	}
 	*ret_history = h;
 	return say(diag, 0, "");
+}
+
+int history_open(const char *dir, struct history **ret_history, struct sm_diag *diag)
+{
+	return open_as(dir, 0, ret_history, diag);
+}
+
+int history_open_beside(const char *dir, struct history **ret_history, struct sm_diag *diag)
+{
+	return open_as(dir, 1, ret_history, diag);
 }
 
 static int close_env(void *arg)
@@ -438,6 +487,19 @@ void history_seek(struct history *h, uint64_t from_ms, uint64_t to_ms)
 	h->in_row = 0;
 }
 
+void history_want(struct history *h, const uint8_t *ids, uint32_t limit)
+{
+	while (limit && !(ids[(limit - 1) / 8] >> (limit - 1) % 8 & 1))
+		limit--;
+	h->want = ids;
+	h->want_limit = limit;
+}
+
+static int is_wanted(const struct history *h, uint32_t id)
+{
+	return !h->want || (id < h->want_limit && h->want[id / 8] >> id % 8 & 1);
+}
+
 /* Copy the next row; its time to *arg. 1, 0 at the end, -errno. */
 static int copy_row(struct history *h, void *arg)
 {
@@ -519,10 +581,12 @@ int history_next_value(struct history *h, struct history_value *ret_value)
 		rc = row_next(&h->reader, &wanted.id, &value);
 		if (rc < 0)
 			return row_fails(h, rc, h->from_ms - 1);
-		if (rc == 0) {
+		if (rc == 0 || (h->want && wanted.id >= h->want_limit)) {
 			h->in_row = 0;
 			break;
 		}
+		if (!is_wanted(h, wanted.id))
+			continue;
 		wanted.series = table_find(&h->series_table, wanted.id);
 		rc = wanted.series ? 0 : look(h, load_series, &wanted);
 		if (rc < 0)

@@ -126,6 +126,14 @@ int history_default_dir(int for_writing, char *ret_dir, size_t size);
 int history_open(const char *dir, struct history **ret_history, struct sm_diag *diag);
 void history_close(struct history *h);
 
+/*
+ * history_open_beside - history_open() for the process that writes the store itself: LMDB's locks
+ * are lost when one process opens its lock file twice. So this one takes no part in them. It can
+ * neither hold back the writer nor be seen by it. If two commits overtake one look, the writer may
+ * have used the pages again: the look and all later ones give -EBUSY; close, and open again.
+ */
+int history_open_beside(const char *dir, struct history **ret_history, struct sm_diag *diag);
+
 /* history_error - text of the last error of h. */
 const char *history_error(const struct history *h);
 
@@ -148,6 +156,13 @@ int history_each_series(struct history *h, int (*fn)(void *ctx, const struct his
 /* history_seek - go on with the first row at or after from_ms, and end after the last at or before
  * to_ms. 0 and UINT64_MAX for all. Without it reading begins at the first row. */
 void history_seek(struct history *h, uint64_t from_ms, uint64_t to_ms);
+
+/*
+ * history_want - from now on history_next_value() passes over every series whose bit in `ids` is 0
+ * (bit id % 8 of byte id / 8), and ends a row after the last one that is 1. limit is the number of
+ * bits, which must stay valid; NULL and 0: all series again.
+ */
+void history_want(struct history *h, const uint8_t *ids, uint32_t limit);
 
 /* history_next_row - 1 and the next row, 0 at the end, or -errno. -EBADMSG is about this row
  * only (call again for the next one) as long as history_damaged() is 0. */
