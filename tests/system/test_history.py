@@ -344,7 +344,8 @@ def test_path_that_cannot_be():
         with open(p.store, 'wb'):
             pass
         e = p.exporter(FAST)
-        wait_for(lambda: e.value('shardmeter_store_up') == 0, 'the store cannot be')
+        wait_for(lambda: 'Not a directory' in e.log(), 'the store cannot be')
+        assert e.value('shardmeter_store_up') == 0
         assert e.log().count('Not a directory') == 1, e.log()
         assert e.value('a_total') == 1
         os.unlink(p.store)
