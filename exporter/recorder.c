@@ -48,6 +48,13 @@ static uint64_t real_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+const char *recorder_miss_name(enum recorder_miss miss)
+{
+	static const char *const names[] = { "segment", "store", "late", "suspend" };
+
+	return names[miss];
+}
+
 /* ---- what others see ------------------------------------------------------------------------ */
 
 static void report_failure(struct recorder *r, int rc, const char *message)

@@ -113,9 +113,9 @@ struct history_value {
 	struct sm_sum sum;
 };
 
-/* history_default_dir - where the exporter keeps its store by default: /var/lib/shardmeter if that
- * can be written (or, for readers, holds a store), else $XDG_STATE_HOME/shardmeter or
- * ~/.local/state/shardmeter. 0, -ENAMETOOLONG, or -ENOENT when there is no home either. */
+/* history_default_dir - where the exporter keeps its stores (--storage.path) by default:
+ * /var/lib/shardmeter if that can be written (or, for readers, holds a store), else
+ * $XDG_STATE_HOME/shardmeter or ~/.local/state/shardmeter. 0, -ENAMETOOLONG, or -ENOENT when there is no home either. */
 int history_default_dir(int for_writing, char *ret_dir, size_t size);
 
 /*

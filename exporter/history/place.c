@@ -18,9 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "exporter/history/bytes.h"
 #include "exporter/history/history.h"
 
-#define SYSTEM_DIR "/var/lib/shardmeter"
+#define SYSTEM_DIR	"/var/lib/shardmeter"
+#define DEFAULT_SEGMENT	"default"
+#define NAME_MAX_CHARS	100u
+#define NAME_CHARS	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 int place_path(const char *dir, const char *name, char *ret_path, size_t size)
 {
@@ -29,12 +33,142 @@ int place_path(const char *dir, const char *name, char *ret_path, size_t size)
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
-static int has_store(const char *dir)
+static int is_store(const char *dir)
 {
 	char path[PATH_MAX];
 
 	return place_path(dir, PLACE_DATA, path, sizeof(path)) == 0 && access(path, F_OK) == 0;
 }
+
+/* ---- directories of segments ---------------------------------------------------------------- */
+
+static int is_name(const char *s)
+{
+	size_t len = strlen(s);
+
+	return len && len <= NAME_MAX_CHARS && *s != '.' && strspn(s, NAME_CHARS) == len;
+}
+
+/* The name that a path in one of the usual places stands for, else NULL. */
+static const char *name_of_path(const char *path)
+{
+	static const char *const usual[] = { "/run/shardmeter/", "/dev/shm/shardmeter." };
+	size_t i, len;
+
+	for (i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+		len = strlen(usual[i]);
+		if (strncmp(path, usual[i], len) == 0 && is_name(path + len))
+			return path + len;
+	}
+	return NULL;
+}
+
+/* FILE@XXXXXXXX: other characters of FILE become '_', and a '.' in front, too. */
+static int dir_of_path(const char *path, char *ret_name, size_t size)
+{
+	char whole[PATH_MAX], cwd[PATH_MAX] = "";
+	const char *slash;
+	size_t i;
+
+	if (path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
+		return -errno;
+	if ((size_t)snprintf(whole, sizeof(whole), "%s%s%s", cwd, *cwd ? "/" : "", path) >=
+	    sizeof(whole))
+		return -ENAMETOOLONG;
+	slash = strrchr(whole, '/');
+	if (!slash[1])
+		return -EINVAL;
+	snprintf(ret_name, size, "%.*s@%08x", (int)NAME_MAX_CHARS, slash + 1,
+		bytes_crc32c(whole, strlen(whole)));
+	for (i = 0; ret_name[i] && ret_name[i] != '@'; i++)
+		if (!strchr(NAME_CHARS, ret_name[i]) || (i == 0 && ret_name[i] == '.'))
+			ret_name[i] = '_';
+	return 0;
+}
+
+int place_segment_dir(const char *storage, const char *segment, char *ret_dir, size_t size)
+{
+	char name[NAME_MAX_CHARS + 16];
+	const char *usual;
+	int rc;
+
+	if (!segment || !*segment)
+		segment = getenv("SHARDMETER_SEGMENT");
+	if (!segment || !*segment)
+		segment = DEFAULT_SEGMENT;
+	usual = strchr(segment, '/') ? name_of_path(segment) : segment;
+	if (usual)
+		return is_name(usual) ? place_path(storage, usual, ret_dir, size) : -EINVAL;
+	rc = dir_of_path(segment, name, sizeof(name));
+	return rc < 0 ? rc : place_path(storage, name, ret_dir, size);
+}
+
+int place_each(const char *storage, int (*fn)(void *ctx, const char *name), void *ctx)
+{
+	struct dirent **list;
+	char path[PATH_MAX];
+	int i, rc = 0, n = scandir(storage, &list, NULL, alphasort);
+
+	for (i = 0; i < n; i++) {
+		if (rc == 0 && list[i]->d_name[0] != '.' &&
+		    place_path(storage, list[i]->d_name, path, sizeof(path)) == 0 && is_store(path))
+			rc = fn(ctx, list[i]->d_name);
+		free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
+	return rc;
+}
+
+struct only {
+	char name[NAME_MAX + 1];
+	unsigned n;
+};
+
+static int count_store(void *ctx, const char *name)
+{
+	struct only *only = ctx;
+
+	snprintf(only->name, sizeof(only->name), "%s", name);
+	return ++only->n > 1;
+}
+
+static int has_store(const char *storage)
+{
+	struct only only = { .n = 0 };
+
+	place_each(storage, count_store, &only);
+	return only.n > 0 || is_store(storage);
+}
+
+int place_find(const char *storage, const char *segment, char *ret_dir, size_t size)
+{
+	const char *from_env = getenv("SHARDMETER_SEGMENT");
+	struct only only = { .n = 0 };
+	char fallback[PATH_MAX];
+	int rc;
+
+	if (!storage || !*storage) {
+		rc = history_default_dir(0, fallback, sizeof(fallback));
+		if (rc < 0)
+			return rc;
+		storage = fallback;
+	}
+	if (is_store(storage))
+		return (size_t)snprintf(ret_dir, size, "%s", storage) >= size ? -ENAMETOOLONG : 0;
+	if (!(segment && *segment) && !(from_env && *from_env)) {
+		place_each(storage, count_store, &only);
+		if (only.n == 1)
+			return place_path(storage, only.name, ret_dir, size);
+		if (only.n > 1)
+			return (size_t)snprintf(ret_dir, size, "%s", storage) >= size ?
+				-ENAMETOOLONG : -ENOTUNIQ;
+	}
+	rc = place_segment_dir(storage, segment, ret_dir, size);
+	return rc < 0 ? rc : is_store(ret_dir) ? 0 : -ENOENT;
+}
+
+/* ---- making and locking --------------------------------------------------------------------- */
 
 static int can_write(const char *dir)
 {

@@ -2,7 +2,13 @@
 /*
  * place.h - the store's directory: where it is, who owns it, what is set aside.
  *
- * Depends on <shardmeter.h>. A store is a directory with
+ * Depends on <shardmeter.h>. --storage.path holds a directory for each segment, so that a segment may
+ * be added or left out without moving anything:
+ *
+ *	NAME			a segment in its usual place
+ *	FILE@XXXXXXXX		a segment given as a path: the file's name and a checksum of the path
+ *
+ * Such a directory is a store:
  *
  *	history.mdb		the LMDB file
  *	history.mdb-lock	LMDB's lock file
@@ -21,6 +27,25 @@
 
 /* place_path - dir/name. 0 or -ENAMETOOLONG. */
 int place_path(const char *dir, const char *name, char *ret_path, size_t size);
+
+/*
+ * place_segment_dir - the directory of a segment's store. storage is --storage.path; segment as in
+ * sm_options, NULL or "" for what SHARDMETER_SEGMENT says, else the default. A path to a usual place
+ * is the name that it stands for. Nothing needs to exist. 0, -EINVAL (no name), -ENAMETOOLONG.
+ */
+int place_segment_dir(const char *storage, const char *segment, char *ret_dir, size_t size);
+
+/*
+ * place_find - the store that a reader means. storage may itself be a store's directory; NULL or "" is
+ * the default place (history.h). Without a segment, neither here nor in SHARDMETER_SEGMENT, the
+ * only store there is. 0, -EINVAL, -ENAMETOOLONG, -ENOENT (none, ret_dir is where one was looked
+ * for), or -ENOTUNIQ: several, and ret_dir is storage; place_each() names them.
+ */
+int place_find(const char *storage, const char *segment, char *ret_dir, size_t size);
+
+/* place_each - call fn with the name of every store below storage, in order; stops when fn returns
+ * non-zero and returns that. */
+int place_each(const char *storage, int (*fn)(void *ctx, const char *name), void *ctx);
 
 /* place_make - make the directory and what is missing above it, mode 0750. 0 or -errno. */
 int place_make(const char *dir);

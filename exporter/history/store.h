@@ -60,11 +60,19 @@ void store_close(struct store *s);
 struct store_stats {
 	uint64_t rows;
 	uint64_t first_ms, last_ms;	/* 0 without rows */
+	uint64_t last_tick;		/* number of the last row; the first ever has 1 */
 	uint64_t series;		/* in the dictionary */
-	uint64_t used_bytes, file_bytes;
+	uint64_t map_bytes;		/* the most that the file could grow to */
+	uint64_t used_bytes;		/* live pages */
+	uint64_t file_bytes;
+	uint64_t free_bytes;		/* of the file: pages that wait for new data */
+	uint64_t readers;		/* LMDB transactions of others, as mdb_copy has them */
+	uint64_t oldest_reader_lag;	/* rows written since the oldest of them began; 0: none */
+	uint64_t stale_readers;		/* slots of dead readers that were cleared; since open */
 	uint64_t evicted_rows;		/* deleted for max_bytes, before their time; since open */
 	uint64_t deferred_series;	/* left out of the last row: too many new ones at once */
 	uint64_t commit_ns;		/* of the last append: until it was on disk */
+	uint64_t commits, commit_ns_total;	/* since open */
 };
 void store_stats(const struct store *s, struct store_stats *ret_stats);
 

@@ -57,6 +57,75 @@ static void make__a_file_in_the_way__says_so(void **state)
 	assert_int_equal(place_make(""), -ENOENT);
 }
 
+static void segment_dir__names_and_paths__are_told_apart(void **state)
+{
+	static const struct {
+		const char *segment, *want;	/* want: a pattern's beginning, up to '@' */
+	} table[] = {
+		{ "bots", "/s/bots" }, { NULL, "/s/default" }, { "", "/s/default" },
+		{ "/dev/shm/shardmeter.bots", "/s/bots" }, { "/run/shardmeter/bots", "/s/bots" },
+		{ "/dev/shm/shardmeter..x", "/s/shardmeter..x@" }, { "/a/b", "/s/b@" },
+		{ "/a/.b c\n", "/s/_b_c_@" }, { "./b", "/s/b@" },
+	};
+	char path[256], again[256];
+	size_t i, len;
+
+	unsetenv("SHARDMETER_SEGMENT");
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		assert_int_equal(place_segment_dir("/s", table[i].segment, path, sizeof(path)), 0);
+		len = strlen(table[i].want);
+		assert_memory_equal(path, table[i].want, len);
+		assert_int_equal(strlen(path), len + (table[i].want[len - 1] == '@' ? 8 : 0));
+	}
+	assert_int_equal(place_segment_dir("/s", "/a/b", path, sizeof(path)), 0);
+	assert_int_equal(place_segment_dir("/s", "/c/b", again, sizeof(again)), 0);
+	assert_string_not_equal(path, again);
+	setenv("SHARDMETER_SEGMENT", "mine", 1);
+	assert_int_equal(place_segment_dir("/s", NULL, path, sizeof(path)), 0);
+	assert_string_equal(path, "/s/mine");
+	unsetenv("SHARDMETER_SEGMENT");
+	assert_int_equal(place_segment_dir("/s", "a b", path, sizeof(path)), -EINVAL);
+	assert_int_equal(place_segment_dir("/s", ".a", path, sizeof(path)), -EINVAL);
+	assert_int_equal(place_segment_dir("/s", "/a/", path, sizeof(path)), -EINVAL);
+	assert_int_equal(place_segment_dir("/s", "bots", path, 6), -ENAMETOOLONG);
+}
+
+static void make_store(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(place_make(path), 0);
+	snprintf(path, sizeof(path), "%s/%s/%s", dir, name, PLACE_DATA);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+}
+
+static void find__by_what_there_is__gives_one_or_says_which(void **state)
+{
+	char want[160], path[160];
+
+	unsetenv("SHARDMETER_SEGMENT");
+	snprintf(want, sizeof(want), "%s/default", dir);
+	assert_int_equal(place_find(dir, NULL, path, sizeof(path)), -ENOENT);
+	assert_string_equal(path, want);
+	make_store("bots");
+	snprintf(want, sizeof(want), "%s/bots", dir);
+	assert_int_equal(place_find(dir, NULL, path, sizeof(path)), 0);
+	assert_string_equal(path, want);
+	assert_int_equal(place_find(want, NULL, path, sizeof(path)), 0);
+	assert_string_equal(path, want);
+	make_store("music");
+	assert_int_equal(place_find(dir, NULL, path, sizeof(path)), -ENOTUNIQ);
+	assert_string_equal(path, dir);
+	assert_int_equal(place_find(dir, "bots", path, sizeof(path)), 0);
+	assert_string_equal(path, want);
+	assert_int_equal(place_find(dir, "none", path, sizeof(path)), -ENOENT);
+	setenv("SHARDMETER_SEGMENT", "bots", 1);
+	assert_int_equal(place_find(dir, NULL, path, sizeof(path)), 0);
+	assert_string_equal(path, want);
+	unsetenv("SHARDMETER_SEGMENT");
+}
+
 /* In another process: a lock of one's own is never in the way. */
 static int lock_in_child(void)
 {
@@ -129,6 +198,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(segment_dir__names_and_paths__are_told_apart),
+		TEST(find__by_what_there_is__gives_one_or_says_which),
 		TEST(make__several_levels__makes_them_all),
 		TEST(make__a_file_in_the_way__says_so),
 		TEST(lock__held__is_refused_until_it_is_let_go),
