@@ -7,8 +7,8 @@
  * connections when it is told to stop. So every connection is on a list, with a mark while a
  * request is being answered, and draining shuts down those without.
  *
- * The handler runs on the server's one thread, so source and pages need no lock; `stopping` and
- * the list of connections have one.
+ * The handler runs on the server's one thread, `stopping` and the list of connections have
+ * a lock.
  */
 #include "exporter/http.h"
 
@@ -41,7 +41,7 @@ struct connection {
 
 struct http {
 	struct MHD_Daemon *daemon;
-	struct pages_state pages;
+	struct pages pages;
 	const char *listen_address;
 	const char *allowed_hosts;
 	pthread_mutex_t mutex;	/* of what follows */
@@ -164,7 +164,6 @@ static void set_busy(struct http *h, struct MHD_Connection *c, int busy)
 	pthread_mutex_lock(&h->mutex);
 	if (conn)
 		conn->busy = busy;
-	h->pages.stopping = h->stopping;
 	pthread_mutex_unlock(&h->mutex);
 }
 
@@ -175,6 +174,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 {
 	static int seen;
 	struct http *h = cls;
+	struct request r = { .path = url };
 	struct page page;
 	unsigned status;
 	const char *why;
@@ -191,7 +191,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 	}
 	if (*upload_data_size)
 		return MHD_NO;
-	rc = pages_find(&h->pages, url, &page);
+	pthread_mutex_lock(&h->mutex);
+	r.stopping = h->stopping;
+	pthread_mutex_unlock(&h->mutex);
+	rc = pages_answer(&h->pages, &r, &page);
 	if (rc == -ENOENT)
 		return refuse(h, c, MHD_HTTP_NOT_FOUND, "There is nothing here; see /.");
 	if (rc < 0)
@@ -273,18 +276,16 @@ static void on_log(void *cls, const char *format, va_list ap)
 	log_debug("libmicrohttpd", "message", text);
 }
 
-int http_start(int listen_fd, const struct options *o, struct source *source,
-	struct recorder *recorder, struct http **ret_http)
+int http_start(int listen_fd, const struct options *o, struct collector *collector,
+	struct http **ret_http)
 {
 	struct http *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return -ENOMEM;
-	h->pages.source = source;
-	h->pages.recorder = recorder;
+	h->pages.collector = collector;
 	h->listen_address = o->listen_address;
 	h->allowed_hosts = o->allowed_hosts;
-	pages_look(&h->pages);
 	pthread_mutex_init(&h->mutex, NULL);
 	h->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0,

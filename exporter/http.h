@@ -2,7 +2,7 @@
 /*
  * http.h - the exporter's HTTP server.
  *
- * Depends on source.h, recorder.h and exposition/. libmicrohttpd with one thread of its own and
+ * Depends on collection.h and pages.h. libmicrohttpd with one thread of its own and
  * epoll: a scrape takes milliseconds, and a client that is slow to take its answer holds up nobody.
  *
  *	/metrics	text format 0.0.4, whatever state the segment and the store are in
@@ -15,18 +15,16 @@
 #ifndef EXPORTER_HTTP_H
 #define EXPORTER_HTTP_H
 
+#include "exporter/collection.h"
 #include "exporter/options.h"
-#include "exporter/recorder.h"
-#include "exporter/source.h"
 
 struct http;
 
 /*
- * http_start - serve on a listening socket, which http owns from here on, with a source that it
- * uses alone. 0 or -errno.
+ * http_start - serve on a listening socket, which http owns from here on. 0 or -errno.
  */
-int http_start(int listen_fd, const struct options *o, struct source *source,
-	struct recorder *recorder, struct http **ret_http);
+int http_start(int listen_fd, const struct options *o, struct collector *collector,
+	struct http **ret_http);
 
 /* http_drain - be not ready, accept nothing new, let running answers finish, at most for
  * timeout_ms. 0, or -ETIMEDOUT when some were cut. */

@@ -2,7 +2,7 @@
 /*
  * main.c - shardmeter-exporter: serve a segment to Prometheus and keep its history.
  *
- * Three threads: this one waits for signals, libmicrohttpd's answers requests, the recorder's
+ * Three threads: this one waits for signals and looks after the segments, libmicrohttpd's answers requests, the recorder's
  * writes history. Signals are blocked in all of them and taken by sigwaitinfo() here, so nothing
  * runs in a signal handler (but for guard.c's faults).
  */
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "exporter/address.h"
+#include "exporter/collection.h"
 #include "exporter/history/history.h"
 #include "exporter/history/place.h"
 #include "exporter/http.h"
@@ -25,7 +26,7 @@
 
 struct exporter {
 	struct options o;
-	struct source *source;
+	struct collector *collector;
 	struct recorder *recorder;
 	struct http *http;
 	char storage_dir[3072];
@@ -53,21 +54,29 @@ static int exit_code(const struct source_status *status)
 /* --once: the exposition is printed whatever the segment's state, as a scrape would see it. */
 static int run_once(struct exporter *x)
 {
-	/* A success says nothing. */
-	struct pages_state pages = { .source = x->source, .logged = 1, .logged_state = SOURCE_UP,
-		.logged_files = 1 };
-	struct source_status status;
-	struct buf body = { 0 };
-	int rc = pages_metrics(&pages, &body, &status);
+	const struct pages pages = { .collector = x->collector };
+	const struct request r = { .path = "/metrics" };
+	const struct collection *c;
+	struct page page = { 0 };
+	int code = 0, rc;
 
-	if (rc == 0 && (fwrite(body.data, 1, body.len, stdout) != body.len || fflush(stdout) != 0))
+	collector_set_quiet(x->collector);
+	rc = collector_get(x->collector, 0, 0, &c);
+
+	if (rc == 0) {
+		code = exit_code(&c->segment[0].reading.status);
+		rc = pages_metrics(&pages, c, &r, &page);
+		collection_release(c);
+	}
+	if (rc == 0 && (fwrite(page.body.data, 1, page.body.len, stdout) != page.body.len ||
+			fflush(stdout) != 0))
 		rc = -errno;
-	buf_free(&body);
+	buf_free(&page.body);
 	if (rc < 0) {
 		log_error("the exposition could not be written", "error", strerror(-rc));
 		return EXIT_USAGE;
 	}
-	return exit_code(&status);
+	return code;
 }
 
 /*
@@ -120,13 +129,15 @@ static void block_signals(sigset_t *set)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Serve until a signal says stop. */
-static void wait_for_stop(const sigset_t *set)
+/* Look after the segments until a signal says stop. */
+static void wait_for_stop(struct exporter *x, const sigset_t *set)
 {
+	const struct timespec second = { .tv_sec = 1 };
 	int sig;
 
 	for (;;) {
-		sig = sigwaitinfo(set, NULL);
+		collector_look(x->collector);
+		sig = sigtimedwait(set, NULL, &second);
 		if (sig == SIGTERM || sig == SIGINT) {
 			log_info("stopping", "signal", sig == SIGTERM ? "SIGTERM" : "SIGINT");
 			return;
@@ -153,15 +164,16 @@ static int serve(struct exporter *x)
 		close(fd);
 		return EXIT_USAGE;
 	}
+	collector_set_recorder(x->collector, 0, x->recorder);
 	log_info("listening", "address", address, "version", SHARDMETER_VERSION, "segment",
-		source_path(x->source), "storage", x->storage_dir);
-	rc = http_start(fd, &x->o, x->source, x->recorder, &x->http);
+		collector_path(x->collector, 0), "storage", x->storage_dir);
+	rc = http_start(fd, &x->o, x->collector, &x->http);
 	if (rc < 0) {
 		log_error("cannot start the HTTP server", "error", strerror(-rc));
 		close(fd);
 		return EXIT_USAGE;
 	}
-	wait_for_stop(&set);
+	wait_for_stop(x, &set);
 	if (http_drain(x->http, DRAIN_MS) < 0)
 		log_warn("some requests took too long and were cut");
 	return 0;
@@ -169,15 +181,15 @@ static int serve(struct exporter *x)
 
 static int start(struct exporter *x)
 {
-	const char *unknown;
+	const char *unknown, *bad = "";
 	size_t position = 0;
 	int rc;
 
 	while ((unknown = options_unknown(&position)) != NULL)
 		log_warn("no setting has this environment variable, ignoring", "variable", unknown);
-	rc = source_create(x->o.segment, &x->source);
+	rc = collector_create(&x->o.segment, 1, &x->collector, &bad);
 	if (rc < 0) {
-		log_error("not a segment's name or path", "segment", x->o.segment, "remedy",
+		log_error("not a segment's name or path", "segment", bad, "remedy",
 			rc == -EINVAL ? "--segment takes 1 to 100 of A-Z a-z 0-9 _ . -, not starting "
 					"with a dot, or a path with a /" : strerror(-rc));
 		return EXIT_USAGE;
@@ -197,7 +209,7 @@ static void stop(struct exporter *x)
 		log_error("the last row of history may be lost: the disk does not answer");
 		_exit(EXIT_USAGE);
 	}
-	source_free(x->source);
+	collector_free(x->collector);
 }
 
 int main(int argc, char **argv)

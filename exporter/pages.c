@@ -5,121 +5,66 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/json.h"
 #include "common/utf8.h"
+#include "exporter/exposition/expose.h"
 #include "exporter/log.h"
 
 #define JSON_TYPE	"application/json; charset=utf-8"
 #define PLAIN_TYPE	"text/plain; charset=utf-8"
 #define HTML_TYPE	"text/html; charset=utf-8"
 
-static uint64_t monotonic_ns(void)
+int pages_metrics(const struct pages *p, const struct collection *c, const struct request *r,
+	struct page *ret_page)
 {
-	struct timespec ts;
+	const struct expose e = { .reading = &c->segment[0].reading, .recorder = &c->recorder,
+		.began_ns = c->began_ns };
+	struct page page = { .status = 200, .type = EXPOSE_TEXT_TYPE };
+	int rc = expose_text(&page.body, &e);
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-/* What to do about a segment that cannot be read; the message of a missing permission says it. */
-static const char *remedy(enum source_state state)
-{
-	switch (state) {
-	case SOURCE_INCOMPATIBLE:
-		return "use the exporter of the programs' release";
-	case SOURCE_DAMAGED:
-		return "is it the right file? shardmeter check says what is wrong with it";
-	case SOURCE_ERROR:
-		return "choose another one with --segment";
-	default:
-		return NULL;
+	(void)p;
+	(void)r;
+	if (rc < 0) {
+		log_error("the exposition could not be written", "error", strerror(-rc));
+		buf_free(&page.body);
+		page.status = 500;
+		page.type = PLAIN_TYPE;
+		buf_printf(&page.body, "The exposition could not be written: %s.\n",
+			strerror(-rc));
 	}
-}
-
-/* One line when what the segment's name means has changed. */
-static void log_change(struct pages_state *s, const struct source_status *status)
-{
-	unsigned files = status->current_files + status->removed_files;
-	enum log_level level;
-	const char *what;
-	char removed[16];
-
-	if (s->logged && s->logged_state == status->state && s->logged_files == files)
-		return;
-	s->logged = 1;
-	s->logged_state = status->state;
-	s->logged_files = files;
-	snprintf(removed, sizeof(removed), "%u", status->removed_files);
-	if (status->state == SOURCE_UP) {
-		level = LOG_LEVEL_INFO;
-		what = "reading the segment";
-	} else if (status->up) {
-		level = LOG_LEVEL_WARN;
-		what = "the segment was removed, reading it until its programs end";
-	} else if (status->state == SOURCE_NO_SEGMENT || status->state == SOURCE_NOT_READY) {
-		/* That there is none, or none yet, is no mistake. */
-		level = LOG_LEVEL_INFO;
-		what = "waiting for the segment, it is made by the first writer";
-	} else {
-		level = LOG_LEVEL_WARN;
-		what = "cannot read the segment";
-	}
-	log_at(level, what, "path", status->path, "state", source_state_name(status->state),
-		"error", status->message, "remedy", status->up ? NULL : remedy(status->state),
-		"removed-files", status->removed_files ? removed : "");
-}
-
-static void read_source(struct pages_state *s, struct source_reading *ret_reading)
-{
-	source_read(s->source, 0, ret_reading);
-	log_change(s, &ret_reading->status);
-}
-
-void pages_look(struct pages_state *s)
-{
-	struct source_reading reading;
-
-	read_source(s, &reading);
-	source_release(&reading);
-}
-
-int pages_metrics(struct pages_state *s, struct buf *b, struct source_status *ret_status)
-{
-	struct source_reading reading;
-	struct recorder_stats recorder;
-	struct expose e = { .reading = &reading, .recorder = &recorder,
-		.began_ns = monotonic_ns() };
-	int rc;
-
-	read_source(s, &reading);
-	recorder_stats(s->recorder, &recorder);
-	rc = expose_text(b, &e);
-	*ret_status = reading.status;
-	source_release(&reading);
-	return rc;
-}
-
-static int metrics(struct pages_state *s, struct page *page)
-{
-	struct source_status status;
-	int rc = pages_metrics(s, &page->body, &status);
-
-	if (rc == 0) {
-		page->type = EXPOSE_TEXT_TYPE;
-		return 0;
-	}
-	log_error("the exposition could not be written", "error", strerror(-rc));
-	buf_free(&page->body);
-	page->status = 500;
-	buf_printf(&page->body, "The exposition could not be written: %s.\n", strerror(-rc));
+	if (page.body.failed)
+		return -ENOMEM;
+	*ret_page = page;
 	return 0;
 }
 
-static int healthy(struct pages_state *s, struct page *page)
+/* 503 rather than a part: Prometheus would take it for the whole. */
+static int too_late(struct page *page)
 {
-	(void)s;
+	page->status = 503;
+	buf_puts(&page->body, "The values could not be read within the scrape's time.\n");
+	return 0;
+}
+
+static int metrics(const struct pages *p, const struct request *r, struct page *page)
+{
+	const struct collection *c;
+	int rc = collector_get(p->collector, 0, r->deadline_ns, &c);
+
+	if (rc == -ETIMEDOUT)
+		return too_late(page);
+	if (rc < 0)
+		return rc;
+	rc = pages_metrics(p, c, r, page);
+	collection_release(c);
+	return rc;
+}
+
+static int healthy(const struct pages *p, const struct request *r, struct page *page)
+{
+	(void)p;
+	(void)r;
 	buf_puts(&page->body, "shardmeter-exporter is healthy.\n");
 	return 0;
 }
@@ -146,38 +91,68 @@ static void put_reason(struct buf *b, unsigned *n, const char *code, const char 
 	buf_puts(b, "}");
 }
 
-/*
- * Reasons are why this is not ready: nothing of the segment to show, or shutting down. Warnings are
- * what else is wrong: history that is not written does not make a scrape worse. The segment is told
- * so that one can see whether it is the one that is meant: `shardmeter doctor` compares.
- */
-static int ready(struct pages_state *s, struct page *page)
+/* The reasons of one segment. */
+static void put_segment(struct buf *b, const struct collection_segment *segment, unsigned *n)
 {
-	struct source_reading reading;
-	struct recorder_stats recorder;
-	const struct source_status *status = &reading.status;
+	const struct source_status *status = &segment->reading.status;
+
+	if (!status->up)
+		put_reason(b, n, source_state_name(status->state), status->message);
+}
+
+static void put_warnings(struct buf *b, const struct collection_segment *segment, unsigned *n)
+{
+	const struct source_status *status = &segment->reading.status;
+
+	if (status->up && status->state != SOURCE_UP)
+		put_reason(b, n, "segment_removed", status->message);
+	if (segment->recorder.enabled && !segment->recorder.up)
+		put_reason(b, n, "store_down", segment->recorder.message);
+}
+
+/*
+ * Reasons are why this is not ready: a segment of which there is nothing to show, or shutting down.
+ * Warnings are what else is wrong: history that is not written does not make a scrape worse. The
+ * segment is told so that one can see whether it is the one that is meant: `shardmeter doctor`
+ * compares.
+ */
+static void put_ready(struct page *page, const struct collection *c, int stopping)
+{
+	const struct source_status *first = &c->segment[0].reading.status;
 	struct buf *b = &page->body;
 	unsigned reasons = 0, warnings = 0;
+	int up = !stopping;
+	size_t i;
 
-	read_source(s, &reading);
-	source_release(&reading);
-	recorder_stats(s->recorder, &recorder);
-	page->status = status->up && !s->stopping ? 200 : 503;
+	for (i = 0; i < c->nsegments; i++)
+		up = up && c->segment[i].reading.status.up;
+	page->status = up ? 200 : 503;
 	page->type = JSON_TYPE;
 	buf_printf(b, "{\"ready\": %s,\n \"segment_id\": \"%s\",\n \"segment\": ",
-		page->status == 200 ? "true" : "false", status->id);
-	put_json_text(b, status->path);
+		up ? "true" : "false", first->id);
+	put_json_text(b, first->path);
 	buf_puts(b, ",\n \"reasons\": [");
-	if (!status->up)
-		put_reason(b, &reasons, source_state_name(status->state), status->message);
-	if (s->stopping)
+	for (i = 0; i < c->nsegments; i++)
+		put_segment(b, &c->segment[i], &reasons);
+	if (stopping)
 		put_reason(b, &reasons, "stopping", "the exporter is shutting down");
 	buf_puts(b, "],\n \"warnings\": [");
-	if (status->up && status->state != SOURCE_UP)
-		put_reason(b, &warnings, "segment_removed", status->message);
-	if (recorder.enabled && !recorder.up)
-		put_reason(b, &warnings, "store_down", recorder.message);
+	for (i = 0; i < c->nsegments; i++)
+		put_warnings(b, &c->segment[i], &warnings);
 	buf_puts(b, "]}\n");
+}
+
+static int ready(const struct pages *p, const struct request *r, struct page *page)
+{
+	const struct collection *c;
+	int rc = collector_get(p->collector, 0, r->deadline_ns, &c);
+
+	if (rc == -ETIMEDOUT)
+		return too_late(page);
+	if (rc < 0)
+		return rc;
+	put_ready(page, c, r->stopping);
+	collection_release(c);
 	return 0;
 }
 
@@ -199,16 +174,17 @@ static void put_html_text(struct buf *b, const char *text)
 	}
 }
 
-static int landing(struct pages_state *s, struct page *page)
+static int landing(const struct pages *p, const struct request *r, struct page *page)
 {
 	struct buf *b = &page->body;
 
+	(void)r;
 	page->type = HTML_TYPE;
 	buf_puts(b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 		"<meta name=\"viewport\" content=\"width=device-width\">\n"
 		"<title>Shardmeter exporter</title>\n</head>\n<body>\n<h1>Shardmeter exporter</h1>\n"
 		"<p>Version " SHARDMETER_VERSION ", segment <code>");
-	put_html_text(b, source_path(s->source));
+	put_html_text(b, collector_path(p->collector, 0));
 	buf_puts(b, "</code></p>\n<ul>\n"
 		"<li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>\n"
 		"<li><a href=\"/-/healthy\">/-/healthy</a>: the exporter serves</li>\n"
@@ -219,23 +195,23 @@ static int landing(struct pages_state *s, struct page *page)
 
 static const struct {
 	const char *path;
-	int (*make)(struct pages_state *s, struct page *page);
-} pages[] = {
+	int (*make)(const struct pages *p, const struct request *r, struct page *page);
+} table[] = {
 	{ "/metrics", metrics },
 	{ "/-/healthy", healthy },
 	{ "/-/ready", ready },
 	{ "/", landing },
 };
 
-int pages_find(struct pages_state *s, const char *path, struct page *ret_page)
+int pages_answer(const struct pages *p, const struct request *r, struct page *ret_page)
 {
 	struct page page = { .status = 200, .type = PLAIN_TYPE };
 	size_t i;
 	int rc = -ENOENT;
 
-	for (i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
-		if (strcmp(pages[i].path, path) == 0)
-			rc = pages[i].make(s, &page);
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strcmp(table[i].path, r->path) == 0)
+			rc = table[i].make(p, r, &page);
 	if (rc == 0 && page.body.failed)
 		rc = -ENOMEM;
 	if (rc < 0)

@@ -2,39 +2,25 @@
 /*
  * pages.h - what the HTTP server answers, without HTTP: each page is a text for a state.
  *
- * Depends on source.h, recorder.h and exposition/. Changes of the segment's state are logged here,
- * once each. Thread: one at a time.
+ * Depends on collection.h, request.h and exposition/. Thread: safe.
  */
 #ifndef EXPORTER_PAGES_H
 #define EXPORTER_PAGES_H
 
-#include "exporter/exposition/expose.h"
+#include "exporter/collection.h"
+#include "exporter/request.h"
 
-/* What a page is about. */
-struct pages_state {
-	struct source *source;
-	struct recorder *recorder;
-	int stopping;
-	/* Of the status that was logged last. */
-	int logged;
-	enum source_state logged_state;
-	unsigned logged_files;
+/* What pages are made from. */
+struct pages {
+	struct collector *collector;
 };
 
-struct page {
-	unsigned status;
-	const char *type;
-	struct buf body;	/* the caller's */
-};
+/* pages_answer - the page at a request's path: fills ret_page and returns 0; -ENOENT when there is
+ * none; -ENOMEM. */
+int pages_answer(const struct pages *p, const struct request *r, struct page *ret_page);
 
-/* pages_find - the page at a path: fills ret_page and returns 0; -ENOENT when there is none;
- * -ENOMEM. */
-int pages_find(struct pages_state *s, const char *path, struct page *ret_page);
-
-/* pages_look - read once, so that the log says at the start what the segment's name means. */
-void pages_look(struct pages_state *s);
-
-/* pages_metrics - the exposition; *ret_status is what it was made of. 0 or -errno. */
-int pages_metrics(struct pages_state *s, struct buf *b, struct source_status *ret_status);
+/* pages_metrics - /metrics of a collection. 0, or -ENOMEM. */
+int pages_metrics(const struct pages *p, const struct collection *c, const struct request *r,
+	struct page *ret_page);
 
 #endif /* EXPORTER_PAGES_H */

@@ -136,7 +136,8 @@ static void attach(struct source *s)
 	s->current = 1;
 }
 
-static void look(struct source *s)
+/* 1 if another file is in front now. */
+static int look(struct source *s)
 {
 	unsigned i;
 
@@ -146,8 +147,10 @@ static void look(struct source *s)
 	for (i = s->nfiles; i-- > 0;)
 		if (!(i == 0 && s->current) && !has_writers(s->files[i]))
 			drop(s, i);
-	if (!s->current)
-		attach(s);
+	if (s->current)
+		return 0;
+	attach(s);
+	return s->current;
 }
 
 static void fill_id(const struct source_reading *reading, char ret_id[33])
@@ -171,6 +174,15 @@ static void fill_status(const struct source *s, size_t n, struct source_status *
 	ret_status->removed_files = s->nfiles - ret_status->current_files;
 	snprintf(ret_status->message, sizeof(ret_status->message), "%s", s->message);
 	snprintf(ret_status->path, sizeof(ret_status->path), "%s", s->path);
+}
+
+int source_look(struct source *s, struct source_status *ret_status)
+{
+	int is_new = look(s);
+
+	fill_status(s, s->nfiles, ret_status);
+	ret_status->id[0] = '\0';
+	return is_new;
 }
 
 void source_read(struct source *s, unsigned flags, struct source_reading *ret_reading)

@@ -60,6 +60,10 @@ int source_create(const char *segment, struct source **ret_source);
 void source_free(struct source *s);
 const char *source_path(const struct source *s);
 
+/* source_look - attach, re-attach, drop what nobody writes to any more, and read nothing: 1 if the
+ * name means a file that was not attached before. *ret_status has no id. */
+int source_look(struct source *s, struct source_status *ret_status);
+
 /*
  * source_read - attach, re-attach, drop what nobody writes to any more; then take a snapshot of
  * each file. A file that cannot be read has none; status says why if it is the newest.
