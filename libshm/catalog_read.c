@@ -561,6 +561,30 @@ static int build_cells(struct build *b)
 	return 0;
 }
 
+/* For sm_snapshot_counts(): a large family's cells close together. */
+static int build_whole(struct build *b)
+{
+	const struct sm_family_info *info;
+	uint32_t *cells;
+	size_t f, i;
+
+	for (f = 0; f < b->c->nfamilies; f++) {
+		info = &b->c->families[f];
+		for (i = 0; i < info->nseries && !info->series[i].cell[SM_CELL_FIXED] &&
+			    !info->series[i].cell[SM_CELL_DOUBLE]; i++)
+			;
+		if (info->kind != SM_COUNTER || i < info->nseries)
+			continue;
+		cells = arena_alloc(b, info->nseries * sizeof(*cells));
+		if (!cells)
+			return -ENOMEM;
+		for (i = 0; i < info->nseries; i++)
+			cells[i] = info->series[i].cell[SM_CELL_U64];
+		b->c->more[f].whole = cells;
+	}
+	return 0;
+}
+
 static void build_release(struct build *b)
 {
 	free(b->families);
@@ -588,6 +612,8 @@ int sm_catalog_read(struct sm_reader *r, const struct sm_header *h, struct sm_ca
 		rc = build_all_series(&b);
 	if (!rc)
 		rc = build_cells(&b);
+	if (!rc)
+		rc = build_whole(&b);
 	if (!rc) {
 		*ret_catalog = b.c;
 		b.c = NULL;

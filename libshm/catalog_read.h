@@ -28,6 +28,8 @@ struct family_more {
 	uint16_t nbuckets;
 	bool sum_signed;
 	const uint16_t *classic_at;	/* index of each classic bound among the united ones */
+	const uint32_t *whole;		/* a counter, all of whose series count in whole units only: their
+					   cells, 0 none; else NULL */
 };
 
 struct sm_catalog {

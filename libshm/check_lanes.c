@@ -112,6 +112,18 @@ static bool state_wrong(const struct check *c, uint32_t cell, uint64_t v)
 	return cell < c->h.cells_used[SM_ZONE_SET] && c->most[cell] && v > c->most[cell];
 }
 
+/* Do readers look for counts in this lane? See sm_slot.written. */
+static bool is_read(const struct check *c, unsigned lane)
+{
+	unsigned per = c->r->geo.lanes_per_slot;
+	const struct sm_slot *s;
+
+	if (lane < 2)
+		return true;
+	s = &c->slots[(lane - 2) / per];
+	return s->state == SM_SLOT_COMMON || (s->written >> ((lane - 2) % per) & 1);
+}
+
 /* One page of a lane that has data. False: enough was said of this lane. */
 static bool check_page(struct check *c, unsigned lane, uint32_t page)
 {
@@ -133,6 +145,11 @@ static bool check_page(struct check *c, unsigned lane, uint32_t page)
 	if (!bit(c->r->pagemaps, page)) {
 		sm_check_found(c, "%s: page %u holds counts, but its page map does not say so",
 			       lane_name(c, lane, name), page);
+		return false;
+	}
+	if (zone != SM_ZONE_SET && !is_read(c, lane)) {
+		sm_check_found(c, "%s: holds counts, but its slot does not say so: readers pass it over",
+			       lane_name(c, lane, name));
 		return false;
 	}
 	if (zone == SM_ZONE_SET && !shared) {

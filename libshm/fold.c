@@ -157,7 +157,7 @@ static void finish(const struct region *r, int fd, uint32_t slot)
 	}
 	slot_clear_exemplars(r, slot);
 	memset(region_holds(r, slot), 0, r->geo.hold_bytes);
-	s->lanes = 0;
+	s->lanes = s->written = 0;
 	memset(s->name, 0, sizeof(s->name));
 	store_release(&s->state, SM_SLOT_FREE);
 	SM_STEP("fold:freed");

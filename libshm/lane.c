@@ -317,6 +317,7 @@ bool lanes_wanted(unsigned number)
 static char *take_lane(unsigned number, struct row *row)
 {
 	uint32_t owner, tid, i;
+	struct sm *m;
 
 	/* A thread that found none asks again from time to time only: asking costs system calls. */
 	if (my_tries && my_tries++ % 1024)
@@ -330,6 +331,9 @@ static char *take_lane(unsigned number, struct row *row)
 			continue;
 		if (cas_acq_rel(&control->owner[number][i], &owner, tid + 1)) {
 			my_tries = 0;
+			m = load_acquire(&region_owner[number]);
+			if (m)
+				writer_lane_written(m, number, i, 0);
 			row_set(row, 2 * number, control->lane[number][i]);
 			return control->lane[number][i];
 		}
@@ -407,6 +411,8 @@ static uint64_t *find_cell(sm_where_ where, uint32_t ncells, bool *ret_shared)
 		lane = load_relaxed(&control->shared[number]);
 		if (row && entry % 2)
 			row_set(row, entry, lane);
+		if (m)
+			writer_lane_written(m, number, 0, WHERE_BYTE(where) / 8);
 		slot = entry % 2 == 0 && m ? writer_slot(m) : NULL;
 		if (slot)
 			add_relaxed(&slot->shared_updates, 1);

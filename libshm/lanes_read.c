@@ -6,7 +6,8 @@
  * only what the catalog's marks cover; neighbouring pages in one system call. Cells of the ADD and
  * LIVE zones are added vertically as 64-bit integers, in stretches between the few cells that
  * are something else (catalog_read.h: struct special): sums, whose carries are counted so that the
- * total has 128 bits, and doubles, which are added as doubles in the order of the lanes.
+ * total has 128 bits, and doubles, which are added as doubles in the order of the lanes. Lanes that
+ * are prepared but that nobody has counted in (sm_slot.written) are passed over.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,13 +22,35 @@
 #define VECTORISE
 #endif
 
-static VECTORISE void add_cells(uint64_t *restrict to, const uint64_t *restrict from, size_t n)
+static VECTORISE void add_cells_plain(uint64_t *restrict to, const uint64_t *restrict from, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
 		to[i] += from[i];
 }
+
+#if defined(__x86_64__)
+/* The same four at a time where the processor can: 7 % of a large snapshot. */
+static VECTORISE __attribute__((target("avx2")))
+void add_cells_avx2(uint64_t *restrict to, const uint64_t *restrict from, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		to[i] += from[i];
+}
+
+static void add_cells(uint64_t *restrict to, const uint64_t *restrict from, size_t n)
+{
+	if (__builtin_cpu_supports("avx2"))
+		add_cells_avx2(to, from, n);
+	else
+		add_cells_plain(to, from, n);
+}
+#else
+#define add_cells add_cells_plain
+#endif
 
 static uint64_t add_doubles(uint64_t a, uint64_t b)
 {
@@ -338,6 +361,8 @@ int sm_take_retired(struct take *t)
 	uint64_t *map = t->r->pagemaps;
 	int rc;
 
+	if (!t->h.fold_commit)
+		return 0;		/* nothing was ever folded */
 	rc = sm_reader_pread(t->r, map, t->r->geo.pagemap_bytes,
 			     sm_pagemap_offset(&t->r->geo, lane), t->diag);
 	if (!rc)
@@ -347,10 +372,12 @@ int sm_take_retired(struct take *t)
 	return rc;
 }
 
-int sm_take_slot(struct take *t, uint32_t slot, uint64_t mask, struct snap_writer *w, bool gauges,
-		 bool kept)
+int sm_take_slot(struct take *t, uint32_t slot, const struct sm_slot *s, struct snap_writer *w,
+		 bool gauges, bool kept)
 {
 	const struct sm_header *geo = &t->r->geo;
+	/* The common writer's lane is written by many, at any time. */
+	uint64_t counted = s->state == SM_SLOT_COMMON ? s->lanes | 1 : s->lanes & s->written;
 	size_t words = geo->pagemap_bytes / 8;
 	unsigned l, lane, zones[2] = { SM_ZONE_ADD, SM_ZONE_LIVE }, z;
 	bool own;
@@ -361,7 +388,7 @@ int sm_take_slot(struct take *t, uint32_t slot, uint64_t mask, struct snap_write
 	if (rc)
 		return rc;
 	for (l = 0; l < geo->lanes_per_slot; l++)
-		if (!(mask >> l & 1))
+		if (!(s->lanes >> l & 1))
 			memset(t->r->pagemaps + l * words, 0, geo->pagemap_bytes);
 	for (z = 0; z < 2; z++) {
 		if (zones[z] == SM_ZONE_LIVE && !gauges)
@@ -373,6 +400,8 @@ int sm_take_slot(struct take *t, uint32_t slot, uint64_t mask, struct snap_write
 			rc = make_paged(t, &w->zone[zones[z]], zones[z], t->r->pagemaps,
 					geo->lanes_per_slot, words);
 		for (l = 0; !rc && l < geo->lanes_per_slot; l++) {
+			if (!(counted >> l & 1))
+				continue;
 			lane = sm_lane_number(geo, slot, l);
 			rc = add_zone(t, lane, t->r->pagemaps + l * words, zones[z],
 				      &t->d->total[zones[z]], own ? &w->zone[zones[z]] : NULL);

@@ -300,7 +300,8 @@ struct sm_slot {
 	uint64_t fold;			/* [lock] commit that takes these lanes, 0 none: see fold.c */
 	uint64_t lanes;			/* [owner|lock] bit l: lane l may hold something */
 	uint64_t restarts;		/* [lock] adoptions since the slot was claimed */
-	uint64_t reserved0[3];
+	uint64_t written;		/* [any] bit l: lane l has, or is just to get, counts: zones ADD, LIVE */
+	uint64_t reserved0[2];
 	/* at 64 */
 	uint64_t pid;
 	uint64_t pidns;			/* inode of /proc/self/ns/pid */
@@ -529,7 +530,8 @@ SM_AT(sm_slot, incarnation, 8);
 SM_AT(sm_slot, fold, 16);
 SM_AT(sm_slot, lanes, 24);
 SM_AT(sm_slot, restarts, 32);
-SM_AT(sm_slot, reserved0, 40);
+SM_AT(sm_slot, written, 40);
+SM_AT(sm_slot, reserved0, 48);
 SM_AT(sm_slot, pid, 64);
 SM_AT(sm_slot, pidns, 72);
 SM_AT(sm_slot, start_boot_ns, 80);

@@ -58,7 +58,7 @@ struct sm_reader {
 	uint64_t *chunk;		/* READER_CHUNK bytes */
 };
 
-#define READER_CHUNK	(64u * 1024)
+#define READER_CHUNK	(32u * 1024)
 
 /* What a segment may make its reader allocate beyond the memory that it holds itself. */
 #define READER_SLACK	(UINT64_C(16) << 20)

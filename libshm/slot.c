@@ -225,7 +225,7 @@ static int claim_free(const struct region *r, int fd, uint32_t slot, const struc
 	fence_release();
 	memset(region_holds(r, slot), 0, r->geo.hold_bytes);
 	memset(s->refused, 0, sizeof(s->refused));
-	s->shared_updates = s->restarts = s->lanes = 0;
+	s->shared_updates = s->restarts = s->lanes = s->written = 0;
 	fill_identity(s, who, name);
 	s->first_boot_ns = s->claimed_boot_ns;
 	r->head->claims++;

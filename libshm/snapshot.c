@@ -364,7 +364,7 @@ static int read_lanes(struct attempt *a)
 				rc = read_holds(t, u->slot, w);
 		}
 		if (!rc)
-			rc = sm_take_slot(t, u->slot, s->lanes, w, w && w->live, w != NULL);
+			rc = sm_take_slot(t, u->slot, s, w, w && w->live, w != NULL);
 	}
 	if (!rc && distinct_names(d))
 		rc = sm_diag_set(t->diag, -ENOMEM, "no memory");

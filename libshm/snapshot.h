@@ -114,10 +114,10 @@ int sm_take_retired(struct take *t);
 
 /*
  * Add the lanes of a slot. w: where to keep what is wanted per writer, NULL if the slot is none
- * yet. gauges: its set gauges and up-down gauges count (it lives); kept: only its kept gauges do.
+ * yet. s: a copy of the slot. gauges: its set gauges and up-down gauges count (it lives); kept: only its kept gauges do.
  */
-int sm_take_slot(struct take *t, uint32_t slot, uint64_t mask, struct snap_writer *w, bool gauges,
-		 bool kept);
+int sm_take_slot(struct take *t, uint32_t slot, const struct sm_slot *s, struct snap_writer *w,
+		 bool gauges, bool kept);
 
 /* ---- value.c ------------------------------------------------------------------------------- */
 

@@ -277,6 +277,25 @@ int sm_snapshot_number(const struct sm_snapshot *s, const struct sm_series_info 
 	return sm_snap_number(d, series, writer, ret_value);
 }
 
+int sm_snapshot_counts(const struct sm_snapshot *s, const struct sm_family_info *f,
+		       uint64_t *ret_counts)
+{
+	const struct snap_data *d = snapshot_data(s);
+	const uint64_t *total = d->total[SM_ZONE_ADD].v;
+	const uint32_t *cells;
+	size_t i;
+
+	if (f < d->catalog->families || f >= d->catalog->families + d->catalog->nfamilies ||
+	    f->kind != SM_COUNTER)
+		return -EINVAL;
+	cells = d->catalog->more[f - d->catalog->families].whole;
+	if (!cells)
+		return -ENOTSUP;
+	for (i = 0; i < f->nseries; i++)
+		ret_counts[i] = cells[i] ? total[cells[i]] : 0;
+	return 0;
+}
+
 /* ---- histograms ---------------------------------------------------------------------------- */
 
 static void read_sum(const struct column *c, const struct sm_family_info *f,

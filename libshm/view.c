@@ -27,6 +27,8 @@ int sm_lane_view(struct sm *m, struct sm_lane_view *ret)
 	if (!rc && !own && writer_prepare_lanes(m, 1) == 0)
 		own = lane_own(m->number);
 	shared = rc ? NULL : lane_shared(m->number);
+	if (shared)
+		writer_lane_written(m, m->number, 0, 0);
 	if (!rc && (!own || !shared))
 		rc = -EAGAIN;
 	if (!rc)

@@ -182,6 +182,20 @@ bool writer_has_cell(struct sm *m, unsigned number, uint32_t cell)
 	return false;
 }
 
+void writer_lane_written(struct sm *m, unsigned number, unsigned i, uint32_t cell)
+{
+	struct region *r = load_acquire(&m->region);
+	struct sm_slot *s;
+
+	while (r && r->number != number)
+		r = r->older;
+	if (!r || (cell >= r->geo.zone_first[SM_ZONE_SET] && cell < r->geo.zone_first[SM_ZONE_LIVE]))
+		return;
+	s = region_slot(r, r->slot);
+	if (!(load_relaxed(&s->written) >> i & 1))
+		fetch_or_full(&s->written, UINT64_C(1) << i);
+}
+
 /* Forget handles whose series is gone. While another thread binds it is not looked, but next time. */
 static void unbind_gone(struct sm *m, const struct region *r)
 {

@@ -188,6 +188,10 @@ bool writer_has_cell(struct sm *m, unsigned number, uint32_t cell);
  * stay for ever. */
 bool writer_common_cell(struct sm *m, const struct region *r, uint32_t cell);
 
+/* Say that lane i of our slot in region `number` is to get counts: readers pass over lanes that have none.
+ * Before the first one. cell: in which zone; gauges are none. Signal: safe. */
+void writer_lane_written(struct sm *m, unsigned number, unsigned i, uint32_t cell);
+
 /* Count a refusal, in the slot if there is one, else in the header. Signal: safe. */
 void writer_refuse(struct sm *m, unsigned reason);
 

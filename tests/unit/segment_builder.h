@@ -391,12 +391,18 @@ UNUSED static uint32_t builder_writer(struct builder *b, const char *name, bool 
 	return i;
 }
 
-/* A cell of a lane of a slot (or of RETIRED), its page reserved. */
+/* A cell of a lane of a slot (or of RETIRED), its page reserved; a count's lane is marked as written. */
 UNUSED static uint64_t *builder_cell(struct builder *b, uint32_t slot, unsigned lane, uint32_t cell)
 {
 	unsigned number = slot == RETIRED ? lane : sm_lane_number(b->h, slot, lane);
 
 	builder_map(b, number)[cell / 512 / 64] |= UINT64_C(1) << (cell / 512 % 64);
+	/* Before the first fold readers do not look at the retired lanes. */
+	if (slot == RETIRED && !b->h->fold_commit)
+		b->h->fold_commit = 2;
+	if (slot != RETIRED && (cell < b->h->zone_first[SM_ZONE_SET] ||
+				cell >= b->h->zone_first[SM_ZONE_LIVE]))
+		builder_slot(b, slot)->written |= UINT64_C(1) << lane;
 	return (uint64_t *)(void *)(b->base + sm_lane_offset(b->h, number)) + cell;
 }
 

@@ -125,6 +125,7 @@ static void c_slot_metadata_len(struct fixture *x) { slot(x)->metadata_len = 449
 static void c_slot_metadata(struct fixture *x) { slot(x)->metadata[5] = '-'; }
 static void c_slot_metadata_open(struct fixture *x) { slot(x)->metadata[7] = 'x'; }
 static void c_slot_lanes(struct fixture *x) { slot(x)->lanes = 0xff; }
+static void c_slot_written(struct fixture *x) { slot(x)->written = 0; }
 static void c_slot_free_lanes(struct fixture *x) { builder_slot(&x->b, 9)->lanes = 1; }
 static void c_slot_incarnation(struct fixture *x) { slot(x)->incarnation = 0; }
 static void c_slot_future(struct fixture *x) { slot(x)->heartbeat_boot_ns = UINT64_MAX; }
@@ -281,6 +282,7 @@ static const struct {
 	{ c_slot_metadata, "slot 1: metadata \"shard-1\" is no key=value" },
 	{ c_slot_metadata_open, "slot 1: metadata is not terminated" },
 	{ c_slot_lanes, "slot 1: lanes 0xff, of 3" },
+	{ c_slot_written, "holds counts, but its slot does not say so" },
 	{ c_slot_free_lanes, "slot 9: free, but its lanes are 0x1" },
 	{ c_slot_incarnation, "slot 1: incarnation is 0" },
 	{ c_slot_future, "slot 1: its times lie in the future" },

@@ -89,6 +89,43 @@ static void counter__per_writer__zero_if_held_else_absent(void **state)
 	builder_free(&x.b);
 }
 
+static void counts__whole_units__in_order(void **state)
+{
+	static const char *const names[] = { "a", "b", "c" };
+	struct fixture x;
+	const struct sm_snapshot *snap;
+	struct sm_reader *r;
+	uint64_t counts[3];
+	uint32_t f, s[3], i;
+
+	set_up(&x);
+	f = builder_family(&x.b, SM_COUNTER, "n_total", .labels = { "l" });
+	for (i = 0; i < 3; i++) {
+		s[i] = builder_series(&x.b, f, names[i], NULL);
+		*builder_cell(&x.b, x.a, 1, builder_rec(&x.b, s[i])->cell[SM_CELL_U64]) = 10 + i;
+		*builder_cell(&x.b, x.c, 0, builder_rec(&x.b, s[i])->cell[SM_CELL_U64]) = 100;
+	}
+	r = builder_reader(&x.b);
+	snap = builder_take(r, 0);
+	assert_int_equal(sm_snapshot_counts(snap, &snap->families[0], counts), -ENOTSUP);
+	sm_snapshot_free(snap);
+	for (i = 0; i < 3; i++) {
+		builder_rec(&x.b, s[i])->cell[SM_CELL_FIXED] = 0;
+		builder_rec(&x.b, s[i])->cell[SM_CELL_DOUBLE] = 0;
+	}
+	builder_rec(&x.b, s[2])->cell[SM_CELL_U64] = 0;	/* refused for want of cells */
+	x.b.h->catalog_gen++;
+	snap = builder_take(r, 0);
+	assert_int_equal(sm_snapshot_counts(snap, &snap->families[0], counts), 0);
+	assert_int_equal(counts[0], 110);
+	assert_int_equal(counts[1], 111);
+	assert_int_equal(counts[2], 0);
+	assert_int_equal(sm_snapshot_counts(snap, snap->families + 1, counts), -EINVAL);
+	sm_snapshot_free(snap);
+	sm_reader_close(r);
+	builder_free(&x.b);
+}
+
 static void number__wrong_question__einval(void **state)
 {
 	static const double bounds[] = { 1 };
@@ -598,6 +635,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counter__units_and_fixed__exact_integer),
 		cmocka_unit_test(counter__per_writer__zero_if_held_else_absent),
+		cmocka_unit_test(counts__whole_units__in_order),
 		cmocka_unit_test(number__wrong_question__einval),
 		cmocka_unit_test(gauge__modes__combine_live_writers),
 		cmocka_unit_test(gauge__kept__dead_and_folded_count),
