@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "tools/shardmeter/args.h"
+#include "tools/shardmeter/series.h"
 
 static struct capture cap;
 

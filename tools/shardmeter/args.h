@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * args.h - what people type: options, numbers, series.
+ * args.h - what people type: options, numbers, moments.
  *
  * All of these report what is wrong themselves, naming the argument, and return 0 or the exit
  * code. Numbers are decimal, complete and in range, or an error: no leading blanks, no
@@ -60,21 +60,5 @@ int cli_bounds(const struct cli *c, const char *what, const char *text, double *
  */
 int cli_moment(
 	const struct cli *c, const char *what, const char *text, uint64_t now_ms, uint64_t *ret_ms);
-
-/* A series as it was typed: NAME, NAME{label="value",...}, and label=value words. */
-struct cli_series {
-	char *name;
-	unsigned nlabels;
-	struct {
-		const char *name;
-		const char *value;
-	} label[SM_LABELS_MAX];
-};
-
-/* NAME or NAME{...}. The text is copied; release when done (also after an error). */
-int cli_series_init(const struct cli *c, const char *text, struct cli_series *ret_series);
-/* Add label=value; the word is cut at its '='. */
-int cli_series_label(const struct cli *c, struct cli_series *s, char *word);
-void cli_series_release(struct cli_series *s);
 
 #endif

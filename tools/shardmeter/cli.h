@@ -48,6 +48,25 @@ struct cli_option {
 
 #define CLI_OPTIONS_MAX 16
 
+/* What the words of a subcommand are, for completion. */
+enum cli_complete {
+	CLI_COMPLETE_NOTHING,
+	CLI_COMPLETE_SERIES,	/* NAME of a family, then label=value words */
+	CLI_COMPLETE_SELECTORS, /* the same, again and again */
+	CLI_COMPLETE_FAMILY,	/* one NAME */
+	CLI_COMPLETE_WRITER,
+	CLI_COMPLETE_COMMAND,
+	CLI_COMPLETE_SHELL
+};
+
+/* How selectors are written: the first lines of the text of each command that takes them. */
+#define CLI_SELECTOR_TEXT                                                                          \
+	"NAME is the name of a family or a shell pattern of names. Labels that are not given may " \
+	"have any value; besides = there are !=, =~ and !~ (regular expressions of the whole "     \
+	"value) as in PromQL, and all of it may be written NAME{label=\"value\",...}. NAME_count " \
+	"and NAME_sum are those of a histogram. The label writer asks for what single writers "    \
+	"counted.\n"
+
 /* Flags of a subcommand. */
 #define CLI_UPDATE 0x1u /* changes a value: exit code 0 once `parsed`, unless --strict */
 #define CLI_RUNS   0x2u /* runs the program that follows "--" */
@@ -63,6 +82,7 @@ struct cli_command {
 	const struct cli_option *options;
 	int (*run)(struct cli *c);
 	unsigned flags; /* CLI_UPDATE, CLI_RUNS */
+	enum cli_complete complete;
 };
 
 /* Options of the program itself, before the subcommand; each subcommand has them, too, but for
@@ -75,7 +95,8 @@ extern const struct cli_command *const cli_commands[];
 
 extern const struct cli_command cli_cmd_ls, cli_cmd_dump, cli_cmd_writers, cli_cmd_inc, cli_cmd_dec,
 	cli_cmd_set, cli_cmd_observe, cli_cmd_time, cli_cmd_rm, cli_cmd_gc, cli_cmd_check,
-	cli_cmd_size, cli_cmd_doctor, cli_cmd_history, cli_cmd_version, cli_cmd_help;
+	cli_cmd_size, cli_cmd_doctor, cli_cmd_history, cli_cmd_version, cli_cmd_help, cli_cmd_get,
+	cli_cmd_watch;
 
 /* One run of a subcommand. */
 struct cli {
@@ -86,6 +107,7 @@ struct cli {
 	bool parsed; /* CLI_UPDATE: nothing is wrong with the arguments themselves */
 	bool help;
 	bool version;
+	uint64_t line;			    /* of the input, named in messages; 0: none */
 	const char *value[CLI_OPTIONS_MAX]; /* by index in command->options; presets filled in */
 	bool given[CLI_OPTIONS_MAX];
 	char **args; /* positional arguments, in order */

@@ -10,13 +10,12 @@
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "args.h"
 #include "file.h"
+#include "loop.h"
 #include "sel.h"
 
 /* ---- CSV ---- */
@@ -131,8 +130,7 @@ struct dump {
 	unsigned flags;
 	uint64_t every_ns;  /* 0: once */
 	const char *output; /* NULL: standard output */
-	struct sm_reader *reader;
-	char path[SEL_PATH_MAX];
+	struct sel_follow segment;
 	bool header_done;
 };
 
@@ -156,32 +154,6 @@ static int render(struct dump *d, FILE *f, const struct sm_snapshot *s)
 	}
 }
 
-/* A snapshot of the segment that is there now. */
-static int take(struct dump *d, const struct sm_snapshot **ret)
-{
-	struct sm_diag diag = { 0 };
-	struct sel sel;
-	int rc;
-
-	if (d->reader && sm_reader_current(d->reader) != 0) {
-		sm_reader_close(d->reader);
-		d->reader = NULL;
-	}
-	if (!d->reader) {
-		rc = sel_choose(&d->c, false, &sel);
-		if (!rc)
-			rc = sel_attach(&d->c, sel.path, &d->reader);
-		if (rc)
-			return rc;
-		memcpy(d->path, sel.path, sizeof(d->path));
-	}
-	rc = sm_snapshot_take(d->reader, SM_SNAPSHOT_WRITERS, ret, &diag);
-	if (rc)
-		return cli_fail(&d->c, rc > 0 ? CLI_NO_SEGMENT : cli_code(rc), "cannot read %s: %s",
-			d->path, diag.message[0] ? diag.message : "not ready");
-	return 0;
-}
-
 static int write_file(struct dump *d, const struct sm_snapshot *s)
 {
 	struct cli_file file;
@@ -191,7 +163,7 @@ static int write_file(struct dump *d, const struct sm_snapshot *s)
 		return rc;
 	if (render(d, file.f, s) != 0) {
 		cli_file_abandon(&file);
-		return cli_fail(&d->c, CLI_FAILED, "cannot render %s", d->path);
+		return cli_fail(&d->c, CLI_FAILED, "cannot render %s", d->segment.path);
 	}
 	return cli_file_commit(&d->c, &file);
 }
@@ -199,14 +171,14 @@ static int write_file(struct dump *d, const struct sm_snapshot *s)
 static int dump_once(struct dump *d)
 {
 	const struct sm_snapshot *s;
-	int rc = take(d, &s);
+	int rc = sel_follow_take(&d->c, &d->segment, SM_SNAPSHOT_WRITERS, &s);
 
 	if (rc)
 		return rc;
 	if (d->output) {
 		rc = write_file(d, s);
 	} else if (render(d, stdout, s) != 0) {
-		rc = cli_fail(&d->c, CLI_FAILED, "cannot render %s", d->path);
+		rc = cli_fail(&d->c, CLI_FAILED, "cannot render %s", d->segment.path);
 	} else {
 		fflush(stdout);
 	}
@@ -214,46 +186,13 @@ static int dump_once(struct dump *d)
 	return rc;
 }
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* Sleep until then; true if one of the signals came, which are blocked all the while so that no
- * temporary file is left behind. */
-static bool sleep_until(uint64_t then_ns, const sigset_t *signals, int *ret_signal)
-{
-	uint64_t now = monotonic_ns(), left = then_ns > now ? then_ns - now : 0;
-	struct timespec t = { (time_t)(left / 1000000000u), (long)(left % 1000000000u) };
-
-	*ret_signal = sigtimedwait(signals, NULL, &t);
-	return *ret_signal > 0;
-}
-
-/* Those that are not ignored (nohup, a job in the background). */
-static void ending_signals(sigset_t *set)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction old;
-
-	sigemptyset(set);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaddset(set, signals[i]);
-}
-
 static int dump_forever(struct dump *d)
 {
-	uint64_t next = monotonic_ns();
 	bool quiet = d->c.quiet, failing = false;
-	sigset_t signals, before;
-	int rc, s;
+	struct loop loop;
+	int rc;
 
-	ending_signals(&signals);
-	sigprocmask(SIG_BLOCK, &signals, &before);
+	loop_begin(&loop, d->every_ns);
 	do {
 		rc = dump_once(d);
 		d->c.quiet = quiet;
@@ -263,12 +202,8 @@ static int dump_forever(struct dump *d)
 		d->c.quiet |= failing; /* said once; it may go on for days */
 		if (ferror(stdout))
 			return cli_finish(&d->c, CLI_OK);
-		while (next <= monotonic_ns())
-			next += d->every_ns;
-	} while (!sleep_until(next, &signals, &s));
-	signal(s, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	raise(s);
+	} while (loop_wait(&loop));
+	loop_end(&loop);
 	return CLI_OK;
 }
 
@@ -307,7 +242,7 @@ static int run_dump(struct cli *c)
 	if (!d.every_ns || d.output)
 		d.flags |= DUMP_INDENT;
 	rc = d.every_ns ? dump_forever(&d) : dump_once(&d);
-	sm_reader_close(d.reader);
+	sel_follow_end(&d.segment);
 	return rc;
 }
 

@@ -16,10 +16,11 @@
 #include "args.h"
 #include "cli.h"
 #include "sel.h"
+#include "series.h"
 
 /* The options of every update, first in its table. */
 enum { UPDATE_STRICT, UPDATE_CREATE, UPDATE_HELP, UPDATE_OPTIONS };
-#define UPDATE_STRICT_HELP                                                                   \
+#define UPDATE_STRICT_HELP                                                                     \
 	"Exit with the code of the failure. Without it the exit code is 0 when nothing could " \
 	"be counted, so that metrics never break a script; mistakes in the arguments are 2 "   \
 	"in any case."
@@ -50,7 +51,7 @@ struct fam_want {
 	bool exactly;		 /* a family that exists must be of that kind, too */
 	const char *help, *unit; /* on first use; unit NULL: by the name */
 	enum sm_gauge_mode mode;
-	bool mode_exactly;	 /* a gauge that exists must have that mode, too */
+	bool mode_exactly;		 /* a gauge that exists must have that mode, too */
 	const struct cli_amount *amount; /* counter: what will be added; NULL: 1 */
 	const double *bounds;
 	size_t nbounds;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rm.c - remove a series, or a whole segment's file.
+ * rm.c - remove a series, all that match, or a whole segment's file.
  *
  * Only what is a segment is ever unlinked: a regular file that begins with the magic number, or one
  * that stands where segments stand and is too damaged to tell. Programs that have it open go on;
  * writers notice within a heartbeat and make a new one.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,12 +15,23 @@
 #include "args.h"
 #include "cli.h"
 #include "family.h"
+#include "pick.h"
 #include "sel.h"
 #include "text.h"
 
-enum { RM_SEGMENT, RM_FORCE };
+enum { RM_SEGMENT, RM_ALL, RM_FORCE };
 
 /* ---- a series ---- */
+
+static int disabled(const struct cli *c)
+{
+	return cli_fail(c, CLI_FAILED, "SHARDMETER_DISABLE is set: unset it to remove something");
+}
+
+static int no_such_family(const struct cli *c, const struct fam *f, const char *name)
+{
+	return cli_fail(c, CLI_NOTHING, "there is no family %s in %s", name, f->sel.path);
+}
 
 static int remove_series(const struct cli *c, const struct fam *f, const struct cli_series *s)
 {
@@ -30,8 +42,10 @@ static int remove_series(const struct cli *c, const struct fam *f, const struct 
 	int rc;
 
 	if (!info)
-		return cli_fail(
-			c, CLI_NOTHING, "there is no family %s in %s", s->name, f->sel.path);
+		return no_such_family(c, f, s->name);
+	if (s->nlabels == 0 && info->nlabels > 0)
+		return cli_fail(c, CLI_FAILED,
+			"%s has labels: say which series, or --all for every one", s->name);
 	rc = fam_match_labels(c, info, s, values);
 	if (rc)
 		return rc;
@@ -68,11 +82,86 @@ static int run_series(const struct cli *c)
 	if (!rc)
 		rc = fam_open(c, false, &f);
 	if (!rc && f.disabled)
-		rc = cli_fail(c, CLI_FAILED, "SHARDMETER_DISABLE is set");
+		rc = disabled(c);
 	if (!rc)
 		rc = remove_series(c, &f, &s);
 	fam_close(&f);
 	cli_series_release(&s);
+	return rc;
+}
+
+/* ---- all that match ---- */
+
+/* The family's own record stays: empty, as it was declared. */
+static int remove_rows(const struct cli *c, const struct fam *f, const struct pick_row *rows,
+	size_t nrows, size_t *ret_busy)
+{
+	const struct sm_family_info *info = NULL;
+	struct sm_family *family = NULL;
+	struct sm_diag diag = { 0 };
+	int rc;
+
+	*ret_busy = 0;
+	for (size_t i = 0; i < nrows; i++) {
+		if (!info || rows[i].family != info) {
+			info = rows[i].family;
+			family = fam_redeclare(f->sm, info, SM_NUMBER_U64, &diag);
+			if (diag.error)
+				return cli_fail(c, cli_code(diag.error), "%s", diag.message);
+		}
+		rc = sm_remove(family, rows[i].series->values, info->nlabels,
+			c->given[RM_FORCE] ? SM_REMOVE_FORCE : 0);
+		*ret_busy += rc == -EBUSY;
+		/* -ENOENT: somebody was faster, or two selectors mean it. */
+		if (rc && rc != -EBUSY && rc != -ENOENT)
+			return cli_fail(c, cli_code(rc), "%s: %s", info->name, strerror(-rc));
+	}
+	return 0;
+}
+
+static int remove_all(const struct cli *c, const struct fam *f, const struct picks *picks)
+{
+	struct pick_row *rows = NULL;
+	size_t nrows = 0, busy = 0;
+	int rc = picks_series(picks, f->snapshot, &rows, &nrows);
+
+	if (rc)
+		rc = cli_fail(c, CLI_FAILED, "out of memory");
+	else if (nrows == 0)
+		rc = cli_fail(c, CLI_NOTHING,
+			"no series of %s matches in %s; \"shardmeter ls -s\" "
+			"lists them",
+			picks->pick[0].s.name, f->sel.path);
+	else
+		rc = remove_rows(c, f, rows, nrows, &busy);
+	free(rows);
+	if (!rc && busy)
+		rc = cli_fail(c, CLI_FAILED,
+			"%zu of %zu series are in use by live writers and stay; with --force they "
+			"are removed, and what those writers count until their next heartbeat is "
+			"lost",
+			busy, nrows);
+	return rc;
+}
+
+static int run_all(const struct cli *c)
+{
+	struct picks picks = { 0 };
+	struct fam f = { 0 };
+	int rc = picks_init(c, c->args, c->nargs, &picks);
+
+	for (size_t i = 0; i < picks.n && !rc; i++)
+		if (picks.pick[i].by_writer)
+			rc = cli_fail(
+				c, CLI_FAILED, "writer: a series is removed for all its writers");
+	if (!rc)
+		rc = fam_open(c, false, &f);
+	if (!rc && f.disabled)
+		rc = disabled(c);
+	if (!rc)
+		rc = remove_all(c, &f, &picks);
+	fam_close(&f);
+	picks_release(&picks);
 	return rc;
 }
 
@@ -95,8 +184,9 @@ static int check_file(const struct cli *c, const char *path)
 		sm_reader_close(r);
 	if (rc == -EACCES || rc == -EPERM)
 		return sel_fail(c, rc, path, &diag);
-	return sel_is_segment(path) ? 0 : cli_fail(c, CLI_DAMAGED,
-		"%s is not a segment; not removed", path);
+	return sel_is_segment(path)
+		       ? 0
+		       : cli_fail(c, CLI_DAMAGED, "%s is not a segment; not removed", path);
 }
 
 /* Nobody may be using it, or --force. */
@@ -163,24 +253,33 @@ static int run_segment(struct cli *c)
 
 static int run_rm(struct cli *c)
 {
-	return c->given[RM_SEGMENT] ? run_segment(c) : run_series(c);
+	if (c->given[RM_SEGMENT] && c->given[RM_ALL])
+		return cli_fail(c, CLI_FAILED, "--segment and --all exclude each other");
+	if (c->given[RM_SEGMENT])
+		return run_segment(c);
+	return c->given[RM_ALL] ? run_all(c) : run_series(c);
 }
 
 const struct cli_command cli_cmd_rm = { .name = "rm",
-	.synopsis = "[--force] NAME{label=\"value\",...} | --segment [NAME]",
+	.synopsis = "[--force] [--all] NAME [label=value ...] | --segment[=NAME]",
 	.run = run_rm,
-	.help = "Remove a series, or with --segment a whole segment.",
+	.complete = CLI_COMPLETE_SERIES,
+	.help = "Remove a series, all series that match, or with --segment a whole segment.",
 	.text = "All labels of the series must be given, as NAME{label=\"value\"} (quote it) or as "
 		"NAME label=value. It vanishes at once and starts at 0 if it is counted again. "
-		"Exit code 1 if it does not exist.\n"
+		"Exit code 1 if it does not exist. With --all labels may be left out or compared, "
+		"and NAME may be a shell pattern, as for get; the family stays declared.\n"
 		"\n"
-		"\tshardmeter rm 'jobs_total{job=\"old\"}'\n"
+		"\tshardmeter rm jobs_total job=old\n"
+		"\tshardmeter rm --all jobs_total\n"
+		"\tshardmeter rm --all 'jobs_*' job=~'test.*'\n"
 		"\tshardmeter rm --segment bot",
 	.options = (const struct cli_option[]){
 		[RM_SEGMENT] = { "segment", 0, "[NAME]", NULL,
 			"Remove the file of the segment: of NAME, else of the one that is chosen "
 			"as always. Everything counted in it is lost. (The segment of a series is "
 			"chosen with -S.)" },
+		[RM_ALL] = { "all", 0, NULL, NULL, "Every series that matches." },
 		[RM_FORCE] = { "force", 0, NULL, NULL,
 			"Although live writers use it. They go on in a new series or segment." },
 		{ NULL, 0, NULL, NULL, NULL } } };

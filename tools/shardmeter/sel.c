@@ -230,11 +230,24 @@ int sel_attach(const struct cli *c, const char *path, struct sm_reader **ret_rea
 	return rc ? sel_fail(c, rc, path, &diag) : 0;
 }
 
+static int take(const struct cli *c, struct sm_reader *r, const char *path, unsigned flags,
+	const struct sm_snapshot **ret_snapshot)
+{
+	struct sm_diag diag = { 0 };
+	int rc = sm_snapshot_take(r, flags, ret_snapshot, &diag);
+
+	if (!rc)
+		return 0;
+	return cli_fail(c, rc > 0 ? CLI_NO_SEGMENT : cli_code(rc), "cannot read %s: %s", path,
+		diag.message[0] ? diag.message
+		: rc > 0	? "not ready"
+				: strerror(-rc));
+}
+
 int sel_snapshot(const struct cli *c, unsigned flags, const struct sm_snapshot **ret_snapshot,
 	struct sm_reader **ret_reader)
 {
 	struct sm_reader *r = NULL;
-	struct sm_diag diag = { 0 };
 	struct sel sel;
 	int rc = sel_choose(c, false, &sel);
 
@@ -242,20 +255,37 @@ int sel_snapshot(const struct cli *c, unsigned flags, const struct sm_snapshot *
 		rc = sel_attach(c, sel.path, &r);
 	if (rc)
 		return rc;
-	rc = sm_snapshot_take(r, flags, ret_snapshot, &diag);
-	if (rc) {
-		sm_reader_close(r);
-		return cli_fail(c, rc > 0 ? CLI_NO_SEGMENT : cli_code(rc), "cannot read %s: %s",
-			sel.path,
-			diag.message[0] ? diag.message
-			: rc > 0	? "not ready"
-					: strerror(-rc));
-	}
-	if (ret_reader)
+	rc = take(c, r, sel.path, flags, ret_snapshot);
+	if (!rc && ret_reader)
 		*ret_reader = r;
 	else
 		sm_reader_close(r);
-	return 0;
+	return rc;
+}
+
+int sel_follow_take(const struct cli *c, struct sel_follow *f, unsigned flags,
+	const struct sm_snapshot **ret_snapshot)
+{
+	struct sel sel;
+	int rc;
+
+	if (f->reader && sm_reader_current(f->reader) != 0)
+		sel_follow_end(f);
+	if (!f->reader) {
+		rc = sel_choose(c, false, &sel);
+		if (!rc)
+			rc = sel_attach(c, sel.path, &f->reader);
+		if (rc)
+			return rc;
+		memcpy(f->path, sel.path, sizeof(f->path));
+	}
+	return take(c, f->reader, f->path, flags, ret_snapshot);
+}
+
+void sel_follow_end(struct sel_follow *f)
+{
+	sm_reader_close(f->reader);
+	f->reader = NULL;
 }
 
 const struct sm_family_info *sel_family(const struct sm_snapshot *s, const char *name)

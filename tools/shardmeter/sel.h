@@ -45,6 +45,20 @@ int sel_attach(const struct cli *c, const char *path, struct sm_reader **ret_rea
 int sel_snapshot(const struct cli *c, unsigned flags, const struct sm_snapshot **ret_snapshot,
 	struct sm_reader **ret_reader);
 
+/*
+ * A segment that is looked at again and again: chosen anew when its file was removed or replaced.
+ * Zero to begin with; sel_follow_end() when done.
+ */
+struct sel_follow {
+	struct sm_reader *reader;
+	char path[SEL_PATH_MAX]; /* where it was last */
+};
+
+/* A snapshot of what is there now. 0 or an exit code after a message. */
+int sel_follow_take(const struct cli *c, struct sel_follow *f, unsigned flags,
+	const struct sm_snapshot **ret_snapshot);
+void sel_follow_end(struct sel_follow *f);
+
 /* The family of that name, NULL if there is none. */
 const struct sm_family_info *sel_family(const struct sm_snapshot *s, const char *name);
 

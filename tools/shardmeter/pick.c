@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pick.c - see pick.h. */
+#include "pick.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+struct rows {
+	struct pick_row *row;
+	size_t n, room;
+	bool failed;
+};
+
+/* ---- selectors ---- */
+
+static int compile(const struct cli *c, struct pick *p)
+{
+	char *anchored, why[128];
+	int rc;
+
+	for (unsigned i = 0; i < p->s.nlabels; i++) {
+		p->by_writer |= strcmp(p->s.label[i].name, "writer") == 0;
+		if (p->s.label[i].match != CLI_LIKE && p->s.label[i].match != CLI_NOT_LIKE)
+			continue;
+		p->re[i] = calloc(1, sizeof(*p->re[i]));
+		if (!p->re[i] || asprintf(&anchored, "^(%s)$", p->s.label[i].value) < 0)
+			return cli_fail(c, CLI_FAILED, "out of memory");
+		rc = regcomp(p->re[i], anchored, REG_EXTENDED | REG_NOSUB);
+		free(anchored);
+		if (!rc)
+			continue;
+		regerror(rc, p->re[i], why, sizeof(why));
+		free(p->re[i]);
+		p->re[i] = NULL;
+		return cli_fail(c, CLI_FAILED, "label %s: \"%s\" is no regular expression: %s",
+			p->s.label[i].name, p->s.label[i].value, why);
+	}
+	p->pattern = p->s.name[strcspn(p->s.name, "*?[")] != '\0';
+	return 0;
+}
+
+int picks_init(const struct cli *c, char **words, int nwords, struct picks *ret)
+{
+	struct pick *p = NULL;
+	int rc = 0;
+
+	ret->n = 0;
+	ret->pick = calloc((size_t)nwords + 1, sizeof(*ret->pick));
+	if (!ret->pick)
+		return cli_fail(c, CLI_FAILED, "out of memory");
+	if (nwords == 0)
+		return cli_fail(c, CLI_FAILED, "NAME is missing; see \"shardmeter help %s\"",
+			c->command->name);
+	for (int i = 0; i < nwords && !rc; i++) {
+		if (p && cli_is_label_word(words[i])) {
+			rc = cli_selector_label(c, &p->s, words[i]);
+			continue;
+		}
+		p = &ret->pick[ret->n++];
+		rc = cli_selector_init(c, words[i], &p->s);
+	}
+	for (size_t i = 0; i < ret->n && !rc; i++)
+		rc = compile(c, &ret->pick[i]);
+	return rc;
+}
+
+void picks_release(struct picks *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		for (unsigned k = 0; k < SM_LABELS_MAX; k++) {
+			if (p->pick[i].re[k])
+				regfree(p->pick[i].re[k]);
+			free(p->pick[i].re[k]);
+		}
+		cli_series_release(&p->pick[i].s);
+	}
+	free(p->pick);
+	memset(p, 0, sizeof(*p));
+}
+
+char *picks_text(char **words, int nwords)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	for (int i = 0; i < nwords; i++)
+		fprintf(f, "%s%s", i ? " " : "", words[i]);
+	fclose(f);
+	return text;
+}
+
+/* ---- matching ---- */
+
+static bool value_matches(const struct pick *p, unsigned i, struct sm_str value)
+{
+	const char *want = p->s.label[i].value;
+	bool same;
+
+	if (p->re[i])
+		same = regexec(p->re[i], value.ptr, 0, NULL, 0) == 0;
+	else
+		same = strlen(want) == value.len && memcmp(want, value.ptr, value.len) == 0;
+	return same == (p->s.label[i].match == CLI_EQUAL || p->s.label[i].match == CLI_LIKE);
+}
+
+static bool writer_matches(const struct pick *p, const struct sm_writer *w)
+{
+	for (unsigned i = 0; i < p->s.nlabels; i++)
+		if (strcmp(p->s.label[i].name, "writer") == 0 &&
+			!value_matches(p, i, SM_STR(w->name)))
+			return false;
+	return true;
+}
+
+static bool labels_match(const struct pick *p, const struct sm_family_info *family,
+	const struct sm_series_info *series)
+{
+	struct sm_str value;
+	unsigned k;
+
+	for (unsigned i = 0; i < p->s.nlabels; i++) {
+		if (strcmp(p->s.label[i].name, "writer") == 0)
+			continue;
+		for (k = 0;
+			k < family->nlabels && strcmp(family->labels[k], p->s.label[i].name) != 0;
+			k++)
+			;
+		value = k < family->nlabels ? series->values[k] : SM_STR("");
+		if (!value_matches(p, i, value))
+			return false;
+	}
+	return true;
+}
+
+/* Does the selector say what every label is? */
+static bool names_one(const struct pick *p, const struct sm_family_info *family)
+{
+	unsigned k;
+
+	for (unsigned l = 0; l < family->nlabels; l++) {
+		for (k = 0; k < p->s.nlabels; k++)
+			if (p->s.label[k].match == CLI_EQUAL &&
+				strcmp(p->s.label[k].name, family->labels[l]) == 0)
+				break;
+		if (k == p->s.nlabels)
+			return false;
+	}
+	for (k = 0; k < p->s.nlabels; k++)
+		if (strcmp(p->s.label[k].name, "writer") == 0 && p->s.label[k].match != CLI_EQUAL)
+			return false;
+	return !p->pattern;
+}
+
+static bool part_matches(const char *name, const struct sm_family_info *family, const char *ending)
+{
+	size_t n = strlen(family->name);
+
+	return family->kind == SM_HISTOGRAM && strncmp(name, family->name, n) == 0 &&
+	       strcmp(name + n, ending) == 0;
+}
+
+static bool family_matches(
+	const struct pick *p, const struct sm_family_info *family, enum pick_part *ret_part)
+{
+	*ret_part = PICK_WHOLE;
+	if (p->pattern)
+		return fnmatch(p->s.name, family->name, 0) == 0;
+	if (strcmp(p->s.name, family->name) == 0)
+		return true;
+	*ret_part = PICK_COUNT;
+	if (part_matches(p->s.name, family, "_count"))
+		return true;
+	*ret_part = PICK_SUM;
+	return part_matches(p->s.name, family, "_sum");
+}
+
+static void add_row(struct rows *r, const struct pick_row *row)
+{
+	struct pick_row *more;
+
+	if (r->n == r->room) {
+		r->room = r->room ? 2 * r->room : 64;
+		more = reallocarray(r->row, r->room, sizeof(*more));
+		if (!more) {
+			r->failed = true;
+			r->room = r->n;
+			return;
+		}
+		r->row = more;
+	}
+	r->row[r->n++] = *row;
+}
+
+/* Of a histogram only those writers that observed something. */
+static bool has_value(const struct sm_snapshot *s, const struct pick_row *row)
+{
+	uint64_t *counts;
+	struct sm_value v;
+	bool any;
+
+	if (row->family->kind != SM_HISTOGRAM)
+		return sm_snapshot_number(s, row->series, row->writer, &v) == 0 && v.is_set;
+	if (row->writer == SM_ALL_WRITERS)
+		return true;
+	counts = calloc(row->family->nbounds + 1u, sizeof(*counts));
+	any = counts && sm_snapshot_classic(s, row->series, row->writer, counts, NULL) == 0 &&
+	      counts[row->family->nbounds];
+	free(counts);
+	return any;
+}
+
+enum how { SERIES, VALUE, EACH_WRITER };
+
+static void add_series(const struct pick *p, const struct sm_snapshot *s, struct pick_row *row,
+	enum how how, struct rows *r)
+{
+	bool exact = row->exact;
+
+	row->writer = SM_ALL_WRITERS;
+	if (how != EACH_WRITER) {
+		if (how == SERIES || has_value(s, row))
+			add_row(r, row);
+		return;
+	}
+	row->exact = exact && p->by_writer;
+	for (size_t w = 0; w < s->nwriters; w++) {
+		row->writer = (int)w;
+		if (writer_matches(p, &s->writers[w]) && has_value(s, row))
+			add_row(r, row);
+	}
+	row->exact = exact;
+}
+
+static bool only_by_writer(const struct sm_family_info *family)
+{
+	return family->kind == SM_STATESET ||
+	       (family->kind == SM_GAUGE && family->mode == SM_MODE_ALL);
+}
+
+static int collect(const struct picks *p, const struct sm_snapshot *s, bool values,
+	struct pick_row **ret_rows, size_t *ret_n)
+{
+	struct rows r = { 0 };
+	enum how how;
+
+	for (size_t i = 0; i < p->n; i++) {
+		for (size_t f = 0; f < s->nfamilies; f++) {
+			struct pick_row row = { .family = &s->families[f] };
+
+			if (!family_matches(&p->pick[i], row.family, &row.part))
+				continue;
+			how = p->pick[i].by_writer || only_by_writer(row.family) ? EACH_WRITER
+										 : VALUE;
+			row.exact = p->n == 1 && names_one(&p->pick[i], row.family);
+			for (size_t k = 0; k < row.family->nseries; k++) {
+				row.series = &row.family->series[k];
+				if (labels_match(&p->pick[i], row.family, row.series))
+					add_series(&p->pick[i], s, &row, values ? how : SERIES, &r);
+			}
+		}
+	}
+	if (r.failed) {
+		free(r.row);
+		return -ENOMEM;
+	}
+	*ret_rows = r.row;
+	*ret_n = r.n;
+	return 0;
+}
+
+int picks_rows(const struct picks *p, const struct sm_snapshot *s, struct pick_row **ret_rows,
+	size_t *ret_n)
+{
+	return collect(p, s, true, ret_rows, ret_n);
+}
+
+int picks_series(const struct picks *p, const struct sm_snapshot *s, struct pick_row **ret_rows,
+	size_t *ret_n)
+{
+	return collect(p, s, false, ret_rows, ret_n);
+}
+
+char *pick_text(const struct sm_snapshot *s, const struct pick_row *row)
+{
+	return cli_series_text(row->family, row->series,
+		row->writer == SM_ALL_WRITERS ? "" : s->writers[row->writer].name);
+}
