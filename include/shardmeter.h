@@ -272,7 +272,8 @@ struct sm_family_options {
 	int exemplars;		/* keep exemplars (counter, histogram) */
 	/* gauge */
 	enum sm_gauge_mode mode;
-	int keep;		/* count values of dead writers, too (sum, min, max, mostrecent, first) */
+	int keep;		/* count values of dead writers, too (sum, min, max, mostrecent, first), each until
+				   the next process of that writer's name sets its own */
 	/* histogram */
 	const double *bounds;
 	size_t nbounds;

@@ -114,14 +114,58 @@ static uint32_t find_free(const struct region *r)
 	return UINT32_MAX;
 }
 
+static bool any_kept(const struct region *r)
+{
+	uint32_t i, n = r->head->families_used;
+
+	for (i = 0; i < n && i < r->geo.nfamilies; i++)
+		if (region_family(r, i)->state == SM_REC_LIVE && (region_family(r, i)->flags & SM_FF_KEEP))
+			return true;
+	return false;
+}
+
+/* Does this gauge go on to count although its writer is dead? One that died in the middle of setting a
+ * mostrecent gauge left nothing to keep. */
+static bool is_kept(const struct region *r, const uint64_t *shared, const struct sm_series_rec *s)
+{
+	const struct sm_family_rec *f = region_family(r, s->family);
+
+	return s->state == SM_REC_LIVE && f->kind == SM_GAUGE && (f->flags & SM_FF_KEEP) &&
+	       !(f->gauge_mode == SM_MODE_MOSTRECENT && (shared[s->cell[SM_CELL_GAUGE]] & 1));
+}
+
+/* The shared lane's set gauges, but for those that are kept. */
+static void clear_set_gauges(const struct region *r, unsigned lane)
+{
+	uint64_t *shared = region_lane(r, lane);
+	const struct sm_series_rec *s;
+	uint32_t i, n = r->head->series_used, cell, end;
+
+	for (i = 0; i < n && i < r->geo.nseries; i++) {
+		s = region_series(r, i);
+		cell = s->cell[SM_CELL_GAUGE];
+		end = cell + s->ncells;
+		if (s->zone != SM_ZONE_SET || s->family >= r->geo.nfamilies || end < cell ||
+		    cell < r->geo.zone_first[SM_ZONE_SET] || end > r->geo.zone_first[SM_ZONE_LIVE] ||
+		    !region_page_reserved(r, lane, cell / (SM_PAGE / 8)) || is_kept(r, shared, s))
+			continue;
+		for (; cell < end; cell++)
+			if (region_page_reserved(r, lane, cell / (SM_PAGE / 8)))
+				shared[cell] = 0;
+	}
+}
+
 void slot_clear_gauges(const struct region *r, uint32_t slot)
 {
 	uint32_t per_page = SM_PAGE / 8, l, page, first, last;
+	bool kept = any_kept(r);
 
+	if (kept)
+		clear_set_gauges(r, sm_lane_number(&r->geo, slot, 0));
 	for (l = 0; l < r->geo.lanes_per_slot; l++) {
 		unsigned lane = sm_lane_number(&r->geo, slot, l);
 
-		first = r->geo.zone_first[SM_ZONE_SET] / per_page;
+		first = r->geo.zone_first[kept && !l ? SM_ZONE_LIVE : SM_ZONE_SET] / per_page;
 		last = (r->geo.zone_first[SM_ZONE_LIVE] + r->geo.zone_cells[SM_ZONE_LIVE]) / per_page;
 		for (page = first; page < last; page++)
 			if (region_page_reserved(r, lane, page))

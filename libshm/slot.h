@@ -44,7 +44,7 @@ int slot_fold(const struct region *r, int fd, uint32_t slot);
 /* fold.c: finish or undo a fold that its process did not survive, for recover(). */
 void fold_recover(const struct region *r, int fd);
 
-/* Forget the gauges of a slot: what a new incarnation must not inherit. */
+/* Forget the gauges of a slot that a new incarnation must not inherit: all but those that are kept. */
 void slot_clear_gauges(const struct region *r, uint32_t slot);
 
 /* Free exemplar slots that a dead writer of this slot left busy. */

@@ -320,6 +320,35 @@ static void kept_gauge__in_a_unit_that_was_another_gauge__is_kept(void *arg)
 	segment_check_clean();
 }
 
+static struct sm_gauge *level_of(struct sm *m, const char *name, enum sm_gauge_mode mode, int keep)
+{
+	return sm_gauge(sm_declare(m, &(struct sm_family_options){ .kind = SM_GAUGE, .name = name,
+		.labels = { "k" }, .mode = mode, .keep = keep }, NULL), SM_LABELS("a"));
+}
+
+/* Whoever goes on under a dead writer's name inherits its kept gauges, and no others. */
+static void kept_gauge__of_a_writer_that_is_adopted__stays_until_set(void *arg)
+{
+	struct sm *m = open_writer("x", 4);
+	double v;
+
+	(void)arg;
+	sm_gauge_set(level_of(m, "last_run", SM_MODE_SUM, 1), 5);
+	sm_gauge_set(level_of(m, "latest", SM_MODE_MOSTRECENT, 1), 6);
+	sm_gauge_set(level_of(m, "now", SM_MODE_SUM, 0), 7);
+	sm_close(m);
+	CHECK(value_of("last_run", "a", &v) && v == 5);
+	CHECK(!value_of("now", "a", &v));
+	m = open_writer("x", 4);
+	CHECK(value_of("last_run", "a", &v) && v == 5);
+	CHECK(value_of("latest", "a", &v) && v == 6);
+	CHECK(!value_of("now", "a", &v));
+	sm_gauge_set(level_of(m, "last_run", SM_MODE_SUM, 1), 8);
+	CHECK(value_of("last_run", "a", &v) && v == 8);
+	segment_check_clean();
+	sm_close(m);
+}
+
 static void histogram__with_more_exemplars_than_there_are__does_without(void *arg)
 {
 	struct sm *m = open_writer("x", 4);
@@ -405,6 +434,7 @@ static const struct {
 	CASE(series__counted_in_two_ways__is_held_until_both_let_go),
 	CASE(holder__of_a_series_whose_remover_died__notices),
 	CASE(kept_gauge__in_a_unit_that_was_another_gauge__is_kept),
+	CASE(kept_gauge__of_a_writer_that_is_adopted__stays_until_set),
 	CASE(histogram__with_more_exemplars_than_there_are__does_without),
 	CASE(series__refused_again_and_again__uses_up_nothing),
 	CASE(index__after_many_removals__is_not_full_of_marks),
