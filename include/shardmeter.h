@@ -268,7 +268,8 @@ struct sm_family_options {
 	/* counter */
 	enum sm_number number;
 	unsigned decimals;	/* of SM_NUMBER_FIXED: 1 to 9, default 9 for seconds, else 6. Part of the
-				   definition: those who count in another way say the same. */
+				   definition: those who count in another way say the same. Of a histogram's
+				   sum: default 6, bytes 0, seconds always 9 */
 	int exemplars;		/* keep exemplars (counter, histogram) */
 	/* gauge */
 	enum sm_gauge_mode mode;
@@ -634,9 +635,10 @@ static inline size_t sm_bucket_ns_(const struct sm_buckets_ *b, uint64_t ns)
 
 /*
  * sm_histogram_observe - count v. It falls into the first bucket whose bound is >= v; the
- * sum grows by v, rounded to the sum's unit (seconds: 1 ns, bytes: 1, else 10^-6). NaN is refused and
- * counted, as are negative values (unless the family is signed) and values at or above 2^62 units of
- * the sum. Two plain stores: first the bucket, then the sum. A reader may see the first without the
+ * sum grows by v, rounded to the sum's unit (seconds: 1 ns, bytes: 1, else 10^-6 or .decimals). A sum begins
+ * anew at 2^64 of those: after 584 years of seconds, 16 EiB, or 1.8e13 with 6 decimals; a family of large
+ * values takes fewer. NaN is refused and counted, as are negative values (unless the family is signed)
+ * and values at or above 2^62 units of the sum. Two plain stores: first the bucket, then the sum. A reader may see the first without the
  * second; a writer killed between them leaves that one value out of the sum for ever.
  * Thread: safe. Signal: safe.
  */

@@ -191,7 +191,13 @@ static int check_histogram(const struct sm_family_options *o, struct family_def 
 	d->flags |= o->is_signed ? SM_FF_SIGNED | SM_FF_SUM_DOUBLE : 0;
 	d->grid_lo = !grid ? 0 : bytes ? 0 : -20;
 	d->grid_hi = !grid ? 0 : bytes ? 30 : 10;
+	if (o->decimals > 9 || (o->decimals && (o->is_signed || (seconds && o->decimals != 9))))
+		return sm_diag_set(diag, -EINVAL,
+				   "decimals of %.80s is %u; a sum has 0 to 9, always 9 in seconds, none if signed",
+				   o->name, o->decimals);
 	d->sum_decimals = o->is_signed || bytes ? 0 : seconds ? 9 : 6;
+	if (o->decimals)
+		d->sum_decimals = (uint8_t)o->decimals;
 	d->nbuckets = sm_bounds_unite(d->bounds, d->nbounds, grid, d->grid_lo, d->grid_hi, united,
 				      SM_MAX_BUCKETS - 1) + 1;
 	if (d->nbuckets == 1 && (d->nbounds || grid))

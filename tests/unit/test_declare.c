@@ -73,6 +73,11 @@ static void histogram__by_unit__has_its_bounds_and_grid(void **state)
 	assert_int_equal(d.grid_lo, -20);
 	assert_int_equal(d.grid_hi, 10);
 	assert_int_equal(d.sum_decimals, 9);
+	d = GOOD(.kind = SM_HISTOGRAM, .name = "h");
+	assert_int_equal(d.sum_decimals, 6);
+	d = GOOD(.kind = SM_HISTOGRAM, .name = "h", .decimals = 2);
+	assert_int_equal(d.sum_decimals, 2);
+	d = GOOD(.kind = SM_HISTOGRAM, .name = "h", .unit = SM_SECONDS, .decimals = 9);
 	assert_int_equal(d.nbuckets, 241 + 11 - 3 + 1);		/* .25, .5 and 1 are in both */
 	d = GOOD(.kind = SM_HISTOGRAM, .name = "h", .unit = SM_BYTES);
 	assert_int_equal(d.nbounds, 12);
@@ -110,6 +115,8 @@ static void slo__becomes_a_bound(void **state)
 	assert_true(d.nbounds == 4 && d.bounds[0] == .5);
 	d = GOOD(.kind = SM_HISTOGRAM, .name = "h", .bounds = bounds, .nbounds = 3, .slo = 9);
 	assert_true(d.nbounds == 4 && d.bounds[3] == 9);
+	BAD("decimals", .kind = SM_HISTOGRAM, .name = "h", .decimals = 10);
+	BAD("decimals", .kind = SM_HISTOGRAM, .name = "h", .unit = SM_SECONDS, .decimals = 3);
 	BAD("slo", .kind = SM_HISTOGRAM, .name = "h", .slo = -1);
 	BAD("slo", .kind = SM_HISTOGRAM, .name = "h", .slo = NAN);
 	BAD("slo", .kind = SM_HISTOGRAM, .name = "h", .slo = INFINITY);
