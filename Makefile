@@ -244,7 +244,7 @@ $(filter $B/bench/bench_%,$(BENCH)): $B/%: $B/test/%.o $B/libshardmeter.a
 $(filter $B/bench/peer_%,$(BENCH)): $B/%: %.cc $B/flags $(HEADERS) $B/libshardmeter.a | $(DIRS)
 	$(call say,CXX,$@)
 	$Q$(CXX) -std=gnu++17 -O2 -g -Wall -pthread -Iinclude -iquote . -o $@ $< $B/libshardmeter.a \
-		-lprometheus-cpp-core -lz
+		-Wl,--as-needed -lprometheus-cpp-pull -lprometheus-cpp-core -lz
 
 # --- Run and test ----------------------------------------------------------------------------
 # Other configurations are built by another make with CONFIG=..., see scripts/run-tests.

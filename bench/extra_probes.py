@@ -3,8 +3,8 @@
 """What an update costs in JavaScript and Python, through the probes of bindings/.
 
 Ours and the peer (prom-client, if Node's require() finds it; Debian's prometheus_client) in turn,
-medians of CPU time, the loop of the language included. Prints a JSON array of rows for bench/run;
-ratio is ours / peer.
+medians of CPU time, the loop of the language included. Prints rows and samples for bench/run; ratio
+is ours / peer. --list names the rows.
 """
 import itertools
 import json
@@ -107,6 +107,10 @@ def run(command, **env):
 
 
 def main():
+    if sys.argv[1:] == ["--list"]:
+        for language, bars in BARS.items():
+            print("\n".join(f"{language} probe: {NAMES[name]}" for name in bars))
+        return
     if sys.argv[1:2] == ["--python"]:
         json.dump(python_samples(sys.argv[2]), sys.stdout)
         return
@@ -120,8 +124,9 @@ def main():
         python = run(["/usr/bin/python3", __file__, "--python", segment])
     finally:
         shutil.rmtree(directory)
-    json.dump([*rows("Node", "prom-client", node), *rows("Python", "prometheus_client", python)],
-              sys.stdout, indent=1)
+    json.dump({"rows": [*rows("Node", "prom-client", node),
+                        *rows("Python", "prometheus_client", python)],
+               "samples": {"Node": node, "Python": python}}, sys.stdout)
     print()
 
 
