@@ -10,8 +10,7 @@
 
 #define FIRST_SIZE 256
 
-/* Room for len bytes more and a NUL. */
-static int reserve(struct buf *b, size_t len)
+int buf_reserve(struct buf *b, size_t len)
 {
 	size_t cap = b->cap ? b->cap : FIRST_SIZE;
 	char *grown;
@@ -36,7 +35,7 @@ static int reserve(struct buf *b, size_t len)
 
 void buf_put(struct buf *b, const char *data, size_t len)
 {
-	if (!reserve(b, len))
+	if (!buf_reserve(b, len))
 		return;
 	if (len)
 		memcpy(b->data + b->len, data, len);
@@ -57,7 +56,7 @@ void buf_printf(struct buf *b, const char *format, ...)
 	va_start(args, format);
 	len = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	if (len < 0 || !reserve(b, (size_t)len))
+	if (len < 0 || !buf_reserve(b, (size_t)len))
 		return;
 	va_start(args, format);
 	vsnprintf(b->data + b->len, (size_t)len + 1, format, args);

@@ -16,6 +16,10 @@ struct buf {
 	int failed;
 };
 
+/* buf_reserve - room for len bytes more and a NUL, which the caller may write to b->data + b->len and then
+ * add to b->len. 0 if memory was short. */
+int buf_reserve(struct buf *b, size_t len);
+
 void buf_put(struct buf *b, const char *data, size_t len);
 void buf_puts(struct buf *b, const char *text);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -393,6 +393,37 @@ int view_each_writer(const struct view *v, const struct view_family *f, const st
 	return 0;
 }
 
+/* A writer's index in a part; NULL is all of them. */
+static int in_part(const int *writer, unsigned part)
+{
+	return writer ? writer[part] : SM_ALL_WRITERS;
+}
+
+/* Its counts are added, its gauges, states and infos are those of the newest part. */
+int view_number_of(const struct view *v, const struct view_family *f, const struct view_series *s,
+	const int *writer, struct sm_value *ret_value)
+{
+	int adds = f->info->kind == SM_COUNTER || f->info->kind == SM_UPDOWN, rc = 0;
+	struct sm_value all = { 0 }, value = { 0 };
+	unsigned p;
+
+	for (p = 0; p < v->nparts; p++) {
+		if (writer[p] < 0)
+			continue;
+		value.is_set = 0;
+		if (s->part[p])
+			rc = sm_snapshot_number(v->part[p], s->part[p], writer[p], &value);
+		if (rc < 0)
+			return rc;
+		if (value.is_set)
+			combine(f, &all, &value);
+		if (!adds)
+			break;
+	}
+	*ret_value = all;
+	return 0;
+}
+
 /* Add the counts of an older part to those of the newest: each bucket to the first one that
  * reaches at least as far. */
 static void add_buckets(const struct sm_family_info *to, uint64_t *counts,
@@ -407,8 +438,8 @@ static void add_buckets(const struct sm_family_info *to, uint64_t *counts,
 	}
 }
 
-int view_buckets(const struct view *v, const struct view_family *f, const struct view_series *s,
-	uint64_t *ret_counts, struct sm_sum *ret_sum)
+int view_buckets_of(const struct view *v, const struct view_family *f, const struct view_series *s,
+	const int *writer, uint64_t *ret_counts, struct sm_sum *ret_sum)
 {
 	uint64_t more[BUCKETS_MAX];
 	struct sm_sum sum, all = { .is_integer = 1 };
@@ -416,12 +447,13 @@ int view_buckets(const struct view *v, const struct view_family *f, const struct
 	int rc;
 
 	if (v->nparts == 1)
-		return sm_snapshot_buckets(v->part[0], s->part[0], SM_ALL_WRITERS, ret_counts, ret_sum);
+		return sm_snapshot_buckets(v->part[0], s->part[0], in_part(writer, 0), ret_counts,
+			ret_sum);
 	memset(ret_counts, 0, (f->info->nunited + 1) * sizeof(*ret_counts));
 	for (p = 0; p < v->nparts; p++) {
-		if (!s->part[p])
+		if (!s->part[p] || (writer && writer[p] < 0))
 			continue;
-		rc = sm_snapshot_buckets(v->part[p], s->part[p], SM_ALL_WRITERS, more, &sum);
+		rc = sm_snapshot_buckets(v->part[p], s->part[p], in_part(writer, p), more, &sum);
 		if (rc < 0)
 			return rc;
 		add_buckets(f->info, ret_counts, f->part[p], more);
@@ -434,8 +466,14 @@ int view_buckets(const struct view *v, const struct view_family *f, const struct
 	return 0;
 }
 
-int view_classic(const struct view *v, const struct view_family *f, const struct view_series *s,
-	uint64_t *ret_cumulative, struct sm_sum *ret_sum)
+int view_buckets(const struct view *v, const struct view_family *f, const struct view_series *s,
+	uint64_t *ret_counts, struct sm_sum *ret_sum)
+{
+	return view_buckets_of(v, f, s, NULL, ret_counts, ret_sum);
+}
+
+int view_classic_of(const struct view *v, const struct view_family *f, const struct view_series *s,
+	const int *writer, uint64_t *ret_cumulative, struct sm_sum *ret_sum)
 {
 	const struct sm_family_info *info = f->info;
 	uint64_t counts[BUCKETS_MAX], so_far = 0;
@@ -443,9 +481,9 @@ int view_classic(const struct view *v, const struct view_family *f, const struct
 	int rc;
 
 	if (v->nparts == 1)
-		return sm_snapshot_classic(v->part[0], s->part[0], SM_ALL_WRITERS, ret_cumulative,
-			ret_sum);
-	rc = view_buckets(v, f, s, counts, ret_sum);
+		return sm_snapshot_classic(v->part[0], s->part[0], in_part(writer, 0),
+			ret_cumulative, ret_sum);
+	rc = view_buckets_of(v, f, s, writer, counts, ret_sum);
 	if (rc < 0)
 		return rc;
 	/* Every classic bound is a united one. */
@@ -457,6 +495,12 @@ int view_classic(const struct view *v, const struct view_family *f, const struct
 	while (j <= info->nbounds)
 		ret_cumulative[j++] = so_far;
 	return 0;
+}
+
+int view_classic(const struct view *v, const struct view_family *f, const struct view_series *s,
+	uint64_t *ret_cumulative, struct sm_sum *ret_sum)
+{
+	return view_classic_of(v, f, s, NULL, ret_cumulative, ret_sum);
 }
 
 uint64_t view_created_real_ns(const struct view_series *s)

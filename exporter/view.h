@@ -70,6 +70,15 @@ int view_buckets(const struct view *v, const struct view_family *f, const struct
 int view_classic(const struct view *v, const struct view_family *f, const struct view_series *s,
 	uint64_t *ret_cumulative, struct sm_sum *ret_sum);
 
+/* view_number_of, view_buckets_of, view_classic_of - of one writer, given as its index in each part or
+ * -1. For the last two NULL means all writers. The snapshots need SM_SNAPSHOT_WRITERS. */
+int view_number_of(const struct view *v, const struct view_family *f, const struct view_series *s,
+	const int *writer, struct sm_value *ret_value);
+int view_buckets_of(const struct view *v, const struct view_family *f, const struct view_series *s,
+	const int *writer, uint64_t *ret_counts, struct sm_sum *ret_sum);
+int view_classic_of(const struct view *v, const struct view_family *f, const struct view_series *s,
+	const int *writer, uint64_t *ret_cumulative, struct sm_sum *ret_sum);
+
 /* view_created_real_ns - of the oldest part. */
 uint64_t view_created_real_ns(const struct view_series *s);
 

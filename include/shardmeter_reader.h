@@ -244,7 +244,8 @@ struct sm_value {
  * the current state of a state set.
  *
  * writer  index into s->writers, or SM_ALL_WRITERS for the family's combination (for SM_MODE_ALL
- *         gauges and state sets there is none: absent). Per-writer values need SM_SNAPSHOT_WRITERS.
+ *         gauges and state sets there is none: absent). Per-writer values of counters and up-down
+ *         gauges need SM_SNAPSHOT_WRITERS.
  * Returns 0, or -EINVAL (a histogram, a bad writer, or a snapshot without per-writer values).
  */
 SM_API int sm_snapshot_number(const struct sm_snapshot *s, const struct sm_series_info *series,
@@ -349,6 +350,25 @@ struct sm_slow {
  * Entries that are just being written are passed over. Returns the number of calls or -errno; stops
  * when fn returns non-zero. */
 SM_API int sm_reader_slow(struct sm_reader *r, int (*fn)(void *ctx, const struct sm_slow *slow), void *ctx);
+
+/*
+ * One of our own metrics about a segment and its writers: shardmeter_segment_*, shardmeter_writer_*,
+ * shardmeter_refused_total. Value: units / 10^decimals, exactly.
+ */
+struct sm_about {
+	const char *name, *help, *unit;
+	enum sm_kind kind;		/* SM_COUNTER, SM_GAUGE or SM_INFO */
+	size_t nlabels;
+	const char *const *labels;	/* name, value, ...: 2 * nlabels of them */
+	int writer;			/* index into s->writers, or -1 */
+	uint64_t units;
+	unsigned decimals;
+};
+
+/* sm_snapshot_about - call fn for each of them: those of one name together, by name. Texts are valid
+ * during the call. Stops when fn returns non-zero and returns that. */
+SM_API int sm_snapshot_about(const struct sm_snapshot *s,
+			     int (*fn)(void *ctx, const struct sm_about *about), void *ctx);
 
 /* sm_refused_reason - "cap", "series_full", ...; NULL beyond the last. The label value in
  * shardmeter_refused_total. sm_refused_help() is a sentence with the remedy. */

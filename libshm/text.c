@@ -125,13 +125,6 @@ void sm_text_sample(struct text *t, const char *name, const char *suffix, const 
 		t->error = labels->error;
 }
 
-void sm_text_sample_u64(struct text *t, const char *name, const struct text *labels, uint64_t value)
-{
-	char number[24];
-
-	sm_text_sample(t, name, "", labels, number, sm_format_u64(value, number));
-}
-
 /* ---- families ------------------------------------------------------------------------------ */
 
 struct render {

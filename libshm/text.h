@@ -30,8 +30,6 @@ void sm_text_family(struct text *t, const char *name, const char *help, const ch
 /* name + suffix {labels} value; labels NULL or empty: no braces. */
 void sm_text_sample(struct text *t, const char *name, const char *suffix, const struct text *labels,
 		 const char *value, size_t value_len);
-void sm_text_sample_u64(struct text *t, const char *name, const struct text *labels,
-			uint64_t value);
 
 /* Our own metrics about the segment, sorted by name. */
 void sm_text_about_segment(struct text *t, const struct sm_snapshot *s);

@@ -270,11 +270,7 @@ int sm_snap_number(const struct snap_data *d, const struct sm_series_info *serie
 int sm_snapshot_number(const struct sm_snapshot *s, const struct sm_series_info *series, int writer,
 		       struct sm_value *ret_value)
 {
-	const struct snap_data *d = snapshot_data(s);
-
-	if (writer != SM_ALL_WRITERS && !d->per_writer)
-		return -EINVAL;
-	return sm_snap_number(d, series, writer, ret_value);
+	return sm_snap_number(snapshot_data(s), series, writer, ret_value);
 }
 
 int sm_snapshot_counts(const struct sm_snapshot *s, const struct sm_family_info *f,
