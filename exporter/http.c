@@ -279,11 +279,16 @@ static void on_log(void *cls, const char *format, va_list ap)
 int http_start(int listen_fd, const struct options *o, struct collector *collector,
 	struct http **ret_http)
 {
+	const struct exposition_options exposition = EXPOSITION_DEFAULTS;
 	struct http *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return -ENOMEM;
 	h->pages.collector = collector;
+	if (exposition_create(&exposition, &h->pages.exposition) < 0) {
+		free(h);
+		return -ENOMEM;
+	}
 	h->listen_address = o->listen_address;
 	h->allowed_hosts = o->allowed_hosts;
 	pthread_mutex_init(&h->mutex, NULL);
@@ -302,6 +307,7 @@ int http_start(int listen_fd, const struct options *o, struct collector *collect
 		MHD_OPTION_END);
 	if (!h->daemon) {
 		pthread_mutex_destroy(&h->mutex);
+		exposition_free(h->pages.exposition);
 		free(h);
 		return -EIO;
 	}
@@ -337,5 +343,6 @@ void http_free(struct http *h)
 	shut_down(h, 1);
 	MHD_stop_daemon(h->daemon);
 	pthread_mutex_destroy(&h->mutex);
+	exposition_free(h->pages.exposition);
 	free(h);
 }

@@ -54,15 +54,17 @@ static int exit_code(const struct source_status *status)
 /* --once: the exposition is printed whatever the segment's state, as a scrape would see it. */
 static int run_once(struct exporter *x)
 {
-	const struct pages pages = { .collector = x->collector };
+	const struct exposition_options exposition = EXPOSITION_DEFAULTS;
+	struct pages pages = { .collector = x->collector };
 	const struct request r = { .path = "/metrics" };
 	const struct collection *c;
 	struct page page = { 0 };
 	int code = 0, rc;
 
 	collector_set_quiet(x->collector);
-	rc = collector_get(x->collector, 0, 0, &c);
-
+	rc = exposition_create(&exposition, &pages.exposition);
+	if (rc == 0)
+		rc = collector_get(x->collector, 0, 0, &c);
 	if (rc == 0) {
 		code = exit_code(&c->segment[0].reading.status);
 		rc = pages_metrics(&pages, c, &r, &page);
@@ -72,6 +74,7 @@ static int run_once(struct exporter *x)
 			fflush(stdout) != 0))
 		rc = -errno;
 	buf_free(&page.body);
+	exposition_free(pages.exposition);
 	if (rc < 0) {
 		log_error("the exposition could not be written", "error", strerror(-rc));
 		return EXIT_USAGE;

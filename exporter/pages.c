@@ -8,7 +8,6 @@
 
 #include "common/json.h"
 #include "common/utf8.h"
-#include "exporter/exposition/expose.h"
 #include "exporter/log.h"
 
 #define JSON_TYPE	"application/json; charset=utf-8"
@@ -18,25 +17,7 @@
 int pages_metrics(const struct pages *p, const struct collection *c, const struct request *r,
 	struct page *ret_page)
 {
-	const struct expose e = { .reading = &c->segment[0].reading, .recorder = &c->recorder,
-		.began_ns = c->began_ns };
-	struct page page = { .status = 200, .type = EXPOSE_TEXT_TYPE };
-	int rc = expose_text(&page.body, &e);
-
-	(void)p;
-	(void)r;
-	if (rc < 0) {
-		log_error("the exposition could not be written", "error", strerror(-rc));
-		buf_free(&page.body);
-		page.status = 500;
-		page.type = PLAIN_TYPE;
-		buf_printf(&page.body, "The exposition could not be written: %s.\n",
-			strerror(-rc));
-	}
-	if (page.body.failed)
-		return -ENOMEM;
-	*ret_page = page;
-	return 0;
+	return exposition_answer(p->exposition, c, r, ret_page);
 }
 
 /* 503 rather than a part: Prometheus would take it for the whole. */
@@ -50,7 +31,7 @@ static int too_late(struct page *page)
 static int metrics(const struct pages *p, const struct request *r, struct page *page)
 {
 	const struct collection *c;
-	int rc = collector_get(p->collector, 0, r->deadline_ns, &c);
+	int rc = collector_get(p->collector, exposition_flags(r), r->deadline_ns, &c);
 
 	if (rc == -ETIMEDOUT)
 		return too_late(page);

@@ -7,12 +7,12 @@
 #ifndef EXPORTER_PAGES_H
 #define EXPORTER_PAGES_H
 
-#include "exporter/collection.h"
-#include "exporter/request.h"
+#include "exporter/exposition/exposition.h"
 
 /* What pages are made from. */
 struct pages {
 	struct collector *collector;
+	struct exposition *exposition;
 };
 
 /* pages_answer - the page at a request's path: fills ret_page and returns 0; -ENOENT when there is

@@ -18,6 +18,9 @@ struct exposition_options {
 	unsigned native_buckets_max;	/* 160 */
 };
 
+#define EXPOSITION_DEFAULTS \
+	{ .own_metrics = 1, .gzip_min_bytes = 1024, .native_buckets_max = 160 }
+
 /* An exposition keeps what was rendered once: names and labels of every series, in each format that
  * was asked for. Thread: safe. */
 struct exposition;

@@ -39,7 +39,7 @@ static void store(struct extra *x, const struct recorder_stats *r)
 	extra_one(x, "shardmeter_store_commit_seconds", "seconds", MODEL_GAUGE,
 		"Time that the last row of history took until it was on disk.",
 		r->store.commit_ns, 9);
-	extra_one(x, "shardmeter_store_commit_seconds_total", "seconds", MODEL_COUNTER,
+	extra_one(x, "shardmeter_store_commit_time_seconds_total", "seconds", MODEL_COUNTER,
 		"Time that all rows of history took until they were on disk.",
 		r->commit_ns_total, 9);
 	extra_one(x, "shardmeter_store_commits_total", "", MODEL_COUNTER,
