@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * recorder.c - the thread that writes history; see recorder.h.
+ * recorder.c - the thread that writes a segment's history; see recorder.h.
  *
- * A tick is at each multiple of the interval on the wall clock, so that rows of several exporters
- * and restarts fall on the same times; waiting is on the monotonic clock, so that a clock that is
- * set does not make it wait long. A failed store is opened again at a later tick; a damaged one is
- * set aside first. The mutex covers the numbers that others see and the wish to stop, nothing that
- * may take time.
+ * When a tick is due, and what is missing, is ticker.h's. Between two ticks the thread looks once a
+ * second whether the segment's file is still the one it reads: a file that is made and removed
+ * within one interval is not missed. A failed store is opened again at a later tick; a damaged one is
+ * set aside first; one whose file or lock was removed or replaced is closed, and what is in its place
+ * opened. The mutex covers the numbers that others see and the wish to stop, nothing that may take
+ * time.
  */
 #include "exporter/recorder.h"
 
@@ -18,11 +19,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "exporter/history/history.h"
 #include "exporter/history/place.h"
+#include "exporter/history/ticker.h"
 #include "exporter/log.h"
 #include "exporter/source.h"
 
 #define RETRY_TICKS_MAX	6u	/* ticks between attempts to open a store that cannot be opened */
+#define LOOK_MS		1000u
 
 struct recorder {
 	pthread_t thread;
@@ -36,16 +40,19 @@ struct recorder {
 	struct store_options opts;
 	char dir[3072];
 	int lock_fd;
+	struct ticker ticker;
+	struct store_stats closed;	/* counts of stores that were closed */
+	int wrote;			/* a row, in this run */
 	unsigned retry_in, retry_ticks;
 	int failed;			/* rc that was logged last, 0: all is well */
 };
 
 static uint64_t real_ms(void)
 {
-	struct timespec ts;
+	struct ticker_clocks now;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	ticker_now(&now);
+	return now.real_ms;
 }
 
 const char *recorder_miss_name(enum recorder_miss miss)
@@ -72,6 +79,15 @@ static void report_failure(struct recorder *r, int rc, const char *message)
 	r->failed = rc;
 }
 
+/* The counts that go on when a store is closed and another one opened. */
+static void put_counts(struct recorder *r, const struct store_stats *store)
+{
+	r->stats.evicted_rows = r->closed.evicted_rows + store->evicted_rows;
+	r->stats.stale_readers = r->closed.stale_readers + store->stale_readers;
+	r->stats.commits = r->closed.commits + store->commits;
+	r->stats.commit_ns_total = r->closed.commit_ns_total + store->commit_ns_total;
+}
+
 static void report_success(struct recorder *r, int wrote)
 {
 	struct store_stats stats = { 0 };
@@ -81,13 +97,31 @@ static void report_success(struct recorder *r, int wrote)
 	pthread_mutex_lock(&r->mutex);
 	r->stats.up = 1;
 	r->stats.message[0] = '\0';
-	r->stats.store = stats;
-	if (wrote)
+	if (wrote) {
+		/* The flush of this append took the row before it along. */
+		r->stats.synced_tick = r->stats.store.last_tick;
+		r->stats.synced_tick_ms = r->stats.store.last_ms;
+		r->stats.last_tick = stats.last_tick;
 		r->stats.last_tick_ms = stats.last_ms;
+	}
+	r->stats.store = stats;
+	put_counts(r, &stats);
 	pthread_mutex_unlock(&r->mutex);
 	if (r->failed)
 		log_info("history is written again", "path", r->dir);
 	r->failed = 0;
+}
+
+/* After each tick; why as for ticker_end(). */
+static void report_tick(struct recorder *r, unsigned why)
+{
+	pthread_mutex_lock(&r->mutex);
+	r->stats.missed[RECORDER_MISS_SEGMENT] += why == HISTORY_MISSED_SEGMENT;
+	r->stats.missed[RECORDER_MISS_STORE] += why == HISTORY_MISSED_STORE;
+	r->stats.missed[RECORDER_MISS_LATE] = r->ticker.late;
+	r->stats.missed[RECORDER_MISS_SUSPEND] = r->ticker.suspended;
+	r->stats.clock_steps = r->ticker.clock_steps;
+	pthread_mutex_unlock(&r->mutex);
 }
 
 void recorder_stats(struct recorder *r, struct recorder_stats *ret_stats)
@@ -111,12 +145,44 @@ static int set_aside(struct recorder *r, const char *why)
 
 	pthread_mutex_lock(&r->mutex);
 	r->stats.errors++;
+	r->stats.set_aside += rc == 0;
 	pthread_mutex_unlock(&r->mutex);
 	if (rc < 0)
 		return rc;
 	log_error("the history was damaged, beginning a new one", "error", why, "path", r->dir,
 		"kept-as", name);
 	return 0;
+}
+
+static void close_store(struct recorder *r)
+{
+	struct store_stats stats;
+
+	if (!r->store)
+		return;
+	store_stats(r->store, &stats);
+	r->closed.evicted_rows += stats.evicted_rows;
+	r->closed.stale_readers += stats.stale_readers;
+	r->closed.commits += stats.commits;
+	r->closed.commit_ns_total += stats.commit_ns_total;
+	store_close(r->store);
+	r->store = NULL;
+}
+
+/* Is what we write still what others find? */
+static void check_place(struct recorder *r)
+{
+	int locked = r->lock_fd < 0 || place_locked(r->dir, r->lock_fd);
+
+	if (r->store && (!locked || !store_current(r->store))) {
+		log_warn("the history's files were removed or replaced, opening what is there now",
+			"path", r->dir);
+		close_store(r);
+	}
+	if (!locked) {
+		close(r->lock_fd);
+		r->lock_fd = -1;
+	}
 }
 
 static int open_store(struct recorder *r, struct sm_diag *diag)
@@ -153,11 +219,19 @@ static int have_store(struct recorder *r)
 		return 0;
 	}
 	r->retry_ticks = 0;
+	/* To open is to commit, which makes durable what was there. */
+	pthread_mutex_lock(&r->mutex);
+	store_stats(r->store, &r->stats.store);
+	r->stats.synced_tick = r->stats.store.last_tick;
+	r->stats.synced_tick_ms = r->stats.store.last_ms;
+	pthread_mutex_unlock(&r->mutex);
 	return 1;
 }
 
-static int append(struct recorder *r, const struct source_reading *reading, struct sm_diag *diag)
+static int append(struct recorder *r, const struct source_reading *reading,
+	struct store_tick *tick, struct sm_diag *diag)
 {
+	struct store_stats stats;
 	struct view view;
 	int rc = view_init(&view, reading->snapshot, reading->n);
 
@@ -165,57 +239,63 @@ static int append(struct recorder *r, const struct source_reading *reading, stru
 		snprintf(diag->message, sizeof(diag->message), "out of memory");
 		return rc;
 	}
-	rc = store_append(r->store, &view, real_ms(), diag);
+	/* What was missed before this run: by the last row that there is. */
+	store_stats(r->store, &stats);
+	if (!r->wrote && stats.rows) {
+		tick->missed = ticker_missed_since(stats.last_ms, tick->due_ms,
+			r->opts.interval_ms);
+		tick->missed_why |= tick->missed ? HISTORY_MISSED_STOPPED : 0;
+	}
+	rc = store_append(r->store, &view, tick, diag);
 	view_release(&view);
+	r->wrote |= rc == 0;
 	return rc;
 }
 
-static void tick(struct recorder *r)
+/* One tick. 0 if it left a row, else why not. */
+static unsigned tick(struct recorder *r, struct store_tick *when)
 {
 	struct source_reading reading;
 	struct sm_diag diag = { 0 };
 	int rc;
 
+	check_place(r);
 	if (!have_store(r))
-		return;
+		return HISTORY_MISSED_STORE;
 	source_read(r->source, SM_SNAPSHOT_WRITERS, &reading);
 	if (reading.n == 0) {
 		report_success(r, 0);
-		return;
+		return HISTORY_MISSED_SEGMENT;
 	}
-	rc = append(r, &reading, &diag);
+	rc = append(r, &reading, when, &diag);
 	if (rc == -EBADMSG) {
-		store_close(r->store);
-		r->store = NULL;
+		close_store(r);
 		if (set_aside(r, diag.message) == 0 && have_store(r))
-			rc = append(r, &reading, &diag);
+			rc = append(r, &reading, when, &diag);
 	}
 	source_release(&reading);
 	if (rc == 0) {
 		report_success(r, 1);
-		return;
+		return 0;
 	}
 	report_failure(r, rc, diag.message);
 	/* A full disk leaves the environment in order, anything else may not. */
-	if (rc != -ENOSPC && r->store) {
-		store_close(r->store);
-		r->store = NULL;
-	}
+	if (rc != -ENOSPC)
+		close_store(r);
+	return HISTORY_MISSED_STORE;
 }
 
 /* ---- the thread ----------------------------------------------------------------------------- */
 
-/* Wait for the next multiple of the interval. 0 when it is time to stop. */
-static int wait_for_tick(struct recorder *r)
+/* Wait, unless it is time to stop. 0 when it is. */
+static int wait_ms(struct recorder *r, uint64_t ms)
 {
-	uint64_t now_ms = real_ms();
-	uint64_t wait_ms = r->opts.interval_ms - now_ms % r->opts.interval_ms;
 	struct timespec until;
 	int rc = 0, stopping;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(wait_ms / 1000);
-	until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+	until.tv_sec += (time_t)(ms / 1000);
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
@@ -228,17 +308,44 @@ static int wait_for_tick(struct recorder *r)
 	return !stopping;
 }
 
+/* Wait for the next tick, and look after the segment meanwhile. 0 when it is time to stop. */
+static int wait_for_tick(struct recorder *r, struct ticker_clocks *ret_now)
+{
+	struct source_status status;
+	uint64_t left;
+
+	for (;;) {
+		ticker_now(ret_now);
+		left = ticker_wait_ms(&r->ticker, ret_now);
+		if (!left)
+			return wait_ms(r, 0);
+		if (!wait_ms(r, left < LOOK_MS ? left : LOOK_MS))
+			return 0;
+		if (left > LOOK_MS)
+			source_look(r->source, &status);
+	}
+}
+
 static void *run(void *arg)
 {
 	struct recorder *r = arg;
+	struct ticker_clocks now;
+	struct store_tick when;
+	unsigned why;
 
 	/* Open at once: what is wrong with the store shows at start, not at the first tick. */
 	if (have_store(r))
 		report_success(r, 0);
-	while (wait_for_tick(r))
-		tick(r);
-	store_close(r->store);
-	r->store = NULL;
+	ticker_now(&now);
+	ticker_start(&r->ticker, r->opts.interval_ms, &now);
+	while (wait_for_tick(r, &now)) {
+		ticker_begin(&r->ticker, &now, &when);
+		why = tick(r, &when);
+		ticker_now(&now);
+		ticker_end(&r->ticker, &now, why);
+		report_tick(r, why);
+	}
+	close_store(r);
 	return NULL;
 }
 
@@ -293,9 +400,9 @@ int recorder_stop(struct recorder *r, uint64_t timeout_ms)
 	r->stopping = 1;
 	pthread_cond_signal(&r->wake);
 	pthread_mutex_unlock(&r->mutex);
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += (time_t)(timeout_ms / 1000);
-	if (pthread_timedjoin_np(r->thread, NULL, &until))
+	if (pthread_clockjoin_np(r->thread, NULL, CLOCK_MONOTONIC, &until))
 		return -ETIMEDOUT;
 	release(r);
 	return 0;

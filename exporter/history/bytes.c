@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/utf8.h"
+
 void bytes_free(struct bytes_out *out)
 {
 	free(out->data);
@@ -235,6 +237,19 @@ const char *bytes_get_text(struct bytes_in *in, size_t *ret_len)
 
 	*ret_len = b ? len : 0;
 	return b ? (const char *)b : "";
+}
+
+int bytes_is_text(const char *text, size_t len)
+{
+	uint32_t code;
+	size_t n;
+
+	for (; len; text += n, len -= n) {
+		n = utf8_next(text, len, &code);
+		if (!n || !code)
+			return 0;
+	}
+	return 1;
 }
 
 void bytes_key_u32(uint8_t key[4], uint32_t v)

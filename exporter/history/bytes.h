@@ -2,7 +2,7 @@
 /*
  * bytes.h - write and read the store's records: little-endian numbers, varints, texts.
  *
- * Depends on nothing. Both directions remember a failure and go on harmlessly, so that a record is
+ * Depends on common/utf8.h. Both directions remember a failure and go on harmlessly, so that a record is
  * built or taken apart in a row and `failed` is asked once, at the end. A reader never looks
  * beyond its end: after a failure every number is 0 and every text empty.
  */
@@ -50,6 +50,9 @@ bytes_u128 bytes_get_varint128(struct bytes_in *in);
 void bytes_get(struct bytes_in *in, void *ret, size_t len);
 const char *bytes_get_text(struct bytes_in *in, size_t *ret_len);	/* not NUL-terminated */
 size_t bytes_left(const struct bytes_in *in);
+
+/* bytes_is_text - valid UTF-8 without NUL? */
+int bytes_is_text(const char *text, size_t len);
 
 /* Big-endian: keys, which LMDB sorts as bytes. */
 void bytes_key_u32(uint8_t key[4], uint32_t v);

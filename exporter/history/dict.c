@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/utf8.h"
-
 #define LABELS_MAX	64u	/* of a family; a segment's own limit is lower */
 #define STATES_MAX	255u
 #define BOUNDS_MAX	1024u
@@ -66,20 +64,6 @@ void dict_put_series(struct bytes_out *out, uint32_t family_id, const struct sm_
 		bytes_put_text(out, values[i].ptr, values[i].len);
 }
 
-/* Valid UTF-8 without NUL? */
-static int is_text(const char *text, size_t len)
-{
-	uint32_t code;
-	size_t n;
-
-	for (; len; text += n, len -= n) {
-		n = utf8_next(text, len, &code);
-		if (!n || !code)
-			return 0;
-	}
-	return 1;
-}
-
 /* The block that a record is decoded into; without memory it only counts. */
 struct block {
 	char *at, *text;
@@ -104,7 +88,7 @@ static struct sm_str take_text(struct block *b, struct bytes_in *in)
 	char *copy = b->text;
 
 	s.ptr = bytes_get_text(in, &s.len);
-	if (s.len > DICT_TEXT_MAX || !is_text(s.ptr, s.len))
+	if (s.len > DICT_TEXT_MAX || !bytes_is_text(s.ptr, s.len))
 		in->failed = 1;
 	b->text_bytes += s.len + 1;
 	if (!copy)

@@ -25,20 +25,29 @@
  *		... history_error(h)
  *	history_close(h);
  *
- * A reader never holds an LMDB transaction while its caller does something: each call copies what
- * it needs in a transaction of its own, of far less than 100 ms, so that a slow or stopped reader
- * never makes the file grow. Rows that retention deletes meanwhile are passed over.
+ * A reader takes no lock and no place in LMDB's table of readers, and writes nothing: permission to
+ * read the file is enough, also on a disk that is read-only. However slow it is, stopped or in a
+ * container of its own, it never makes the file grow nor is in anybody's way, the exporter's own
+ * process included. Each call copies what it needs and then makes sure that the exporter has not
+ * used those pages again meanwhile, which takes two more rows; else it looks again. Rows that
+ * retention deletes meanwhile are passed over.
  *
  * Nothing read is trusted: everything is bounds-checked and rows carry a checksum (CRC32C). Texts
  * are NUL-terminated and valid UTF-8, but may hold control characters: escape them before a
  * terminal sees them.
  *
- * Times are Unix time in ms. A row's time is when it was taken, but never at or before that of the
- * row before it: when the clock was set back it is one ms later and HISTORY_CLOCK_BACK is set. A
- * missing row is a gap: the exporter, the segment or the disk was not there.
+ * Times are Unix time in ms. Rows are in the order in which they were written, `tick` numbers them
+ * without a gap. A row's time is when it was taken. It ascends, but for rows with
+ * HISTORY_CLOCK_BACK: the clock was set back before. (By less than an interval: the row's time is
+ * one ms after that of the row before, taken_real_ns is what the clock said.) Rows after such a step
+ * may have the times of rows before it; history_seek() gives both.
+ *
+ * A gap says so: `missed` is how many ticks should have left a row since the row before, and
+ * missed_why what was not there. A tick that was only slow has a row of its own, taken later than
+ * it was due.
  *
  * Errors are -errno: -ENOENT no store, -EACCES no permission, -EBADMSG damaged, -EPROTONOSUPPORT
- * another format, -EBUSY too many readers at once, -ENOMEM, or that of a system call.
+ * another format, -EBUSY written too fast to be read, -ENOMEM, or that of a system call.
  *
  * Thread: one history is for one thread. Signal: unsafe; while a call runs, SIGBUS and SIGSEGV of
  * its thread mean a damaged file and end the call with -EBADMSG. Fork: not usable in the child.
@@ -76,7 +85,7 @@ struct history_series {
 };
 
 /* Flags of a row. */
-#define HISTORY_CLOCK_BACK	0x1u	/* the clock was behind the row before */
+#define HISTORY_CLOCK_BACK	0x1u	/* the clock was set back since the row before */
 #define HISTORY_STALE		0x2u	/* writers were busy: values of the last good snapshot */
 #define HISTORY_MERGED		0x4u	/* a removed segment file still had writers: both added */
 
@@ -84,12 +93,35 @@ struct history_row {
 	uint64_t at_ms;
 	uint64_t taken_real_ns;		/* by the wall clock */
 	uint64_t taken_boot_ns;
+	uint64_t tick;			/* its number, from 1 */
+	uint64_t due_ms;		/* when it should have been taken, by the wall clock */
+	uint32_t interval_ms;
+	uint32_t missed;		/* ticks without a row since the row before */
+	unsigned missed_why;		/* HISTORY_MISSED_*, several if so */
+	uint32_t run;			/* which run of an exporter on this store wrote it, from 1 */
+	uint8_t boot_id[16];		/* boottime clocks of the same boot can be compared */
 	unsigned flags;
-	uint8_t segment_id[16];		/* of the newest file */
+	uint8_t segment_id[16];		/* of the newest file: another one was made anew */
+	unsigned files;			/* that were added up; see HISTORY_MERGED */
 	uint64_t catalog_generation;
 	uint32_t live_writers;
+	uint32_t nwriters;		/* in the row: history_next_writer() */
 	uint32_t nvalues;
 	size_t bytes;			/* of the row in the store */
+};
+
+/* Why ticks have no row. */
+#define HISTORY_MISSED_STOPPED	0x01u	/* no exporter ran, or it was just starting */
+#define HISTORY_MISSED_SEGMENT	0x02u	/* there was no segment, or it could not be read */
+#define HISTORY_MISSED_STORE	0x04u	/* the store could not be written */
+#define HISTORY_MISSED_LATE	0x08u	/* the tick before it took longer than the interval */
+#define HISTORY_MISSED_SUSPEND	0x10u	/* the machine slept */
+
+/* A program that was alive when the row was taken. */
+struct history_writer {
+	const char *name;
+	uint64_t incarnation;		/* one more with each program that takes the name over */
+	uint64_t start_real_ns;
 };
 
 /* One bucket that is not empty: its index counts the united bounds, `nunited` is +Inf. */
@@ -119,20 +151,11 @@ struct history_value {
 int history_default_dir(int for_writing, char *ret_dir, size_t size);
 
 /*
- * history_open - open a store for reading. dir is its directory, NULL for the default. The exporter
- * may be writing it meanwhile, or not run at all. Needs permission to write the store's
- * lock file, that is, the exporter's user or group.
+ * history_open - open a store for reading. dir is its directory (place.h has those of segments), NULL
+ * for that of the default segment. The exporter may be writing it meanwhile, or not run at all.
  */
 int history_open(const char *dir, struct history **ret_history, struct sm_diag *diag);
 void history_close(struct history *h);
-
-/*
- * history_open_beside - history_open() for the process that writes the store itself: LMDB's locks
- * are lost when one process opens its lock file twice. So this one takes no part in them. It can
- * neither hold back the writer nor be seen by it. If two commits overtake one look, the writer may
- * have used the pages again: the look and all later ones give -EBUSY; close, and open again.
- */
-int history_open_beside(const char *dir, struct history **ret_history, struct sm_diag *diag);
 
 /* history_error - text of the last error of h. */
 const char *history_error(const struct history *h);
@@ -141,7 +164,8 @@ const char *history_error(const struct history *h);
 struct history_summary {
 	char path[4096];		/* of the data file */
 	uint64_t rows;
-	uint64_t first_ms, last_ms;	/* 0 without rows */
+	uint64_t first_ms, last_ms;	/* of the first and last written; 0 without rows */
+	uint64_t first_tick, last_tick;
 	uint64_t series, families;	/* in the dictionary */
 	uint64_t used_bytes;		/* live pages */
 	uint64_t file_bytes;
@@ -164,10 +188,20 @@ void history_seek(struct history *h, uint64_t from_ms, uint64_t to_ms);
  */
 void history_want(struct history *h, const uint8_t *ids, uint32_t limit);
 
+/*
+ * history_seek_last - go on with the row that was written last of those taken at or before at_ms, and
+ * end after it. 1, 0 if there is none, or -errno. A few page reads, whatever the distance.
+ */
+int history_seek_last(struct history *h, uint64_t at_ms);
+
 /* history_next_row - 1 and the next row, 0 at the end, or -errno. -EBADMSG is about this row
  * only (call again for the next one) as long as history_damaged() is 0. */
 int history_next_row(struct history *h, struct history_row *ret_row);
 int history_damaged(const struct history *h);
+
+/* history_next_writer - 1 and the next writer of the current row, valid until the next call, 0 at the
+ * end, or -errno, which ends the row. */
+int history_next_writer(struct history *h, struct history_writer *ret_writer);
 
 /* history_next_value - 1 and the next value of the current row, by series id, 0 at its end, or
  * -errno, which ends the row. Valid until the next call. */

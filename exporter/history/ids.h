@@ -16,8 +16,8 @@
 
 struct ids_entry {
 	uint64_t hash;
-	uint64_t seen_ms;	/* series: time of the last row with it */
-	uint64_t gone_ms;	/* series: recorded as gone since that row; 0: not */
+	uint64_t seen;		/* series: tick of the last row with it */
+	uint64_t gone;		/* series: recorded as gone since that tick; 0: not */
 	uint32_t id;		/* 0: free entry */
 	uint32_t family;	/* series: entry of its family */
 	uint32_t refs;		/* families: series of it */

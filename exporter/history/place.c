@@ -23,6 +23,7 @@
 
 #define SYSTEM_DIR	"/var/lib/shardmeter"
 #define DEFAULT_SEGMENT	"default"
+#define LOCK_NAME	"history.lock"
 #define NAME_MAX_CHARS	100u
 #define NAME_CHARS	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
@@ -63,22 +64,42 @@ static const char *name_of_path(const char *path)
 	return NULL;
 }
 
-/* FILE@XXXXXXXX: other characters of FILE become '_', and a '.' in front, too. */
-static int dir_of_path(const char *path, char *ret_name, size_t size)
+/* An absolute path, without empty parts and "." in it. */
+static int whole_path(const char *path, char *ret_whole, size_t size)
 {
-	char whole[PATH_MAX], cwd[PATH_MAX] = "";
-	const char *slash;
-	size_t i;
+	char cwd[PATH_MAX] = "";
+	const char *parts[] = { cwd, path }, *at;
+	size_t i, n, len = 0;
 
 	if (path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
 		return -errno;
-	if ((size_t)snprintf(whole, sizeof(whole), "%s%s%s", cwd, *cwd ? "/" : "", path) >=
-	    sizeof(whole))
-		return -ENAMETOOLONG;
-	slash = strrchr(whole, '/');
-	if (!slash[1])
-		return -EINVAL;
-	snprintf(ret_name, size, "%.*s@%08x", (int)NAME_MAX_CHARS, slash + 1,
+	for (i = 0; i < 2; i++) {
+		for (at = parts[i]; *at; at += n) {
+			at += strspn(at, "/");
+			n = strcspn(at, "/");
+			if (n == 0 || (n == 1 && *at == '.'))
+				continue;
+			if (len + n + 2 > size)
+				return -ENAMETOOLONG;
+			ret_whole[len++] = '/';
+			memcpy(ret_whole + len, at, n);
+			len += n;
+		}
+	}
+	ret_whole[len] = '\0';
+	return len ? 0 : -EINVAL;
+}
+
+/* FILE@XXXXXXXX: other characters of FILE become '_', and a '.' in front, too. */
+static int dir_of_path(const char *path, char *ret_name, size_t size)
+{
+	char whole[PATH_MAX];
+	size_t i;
+	int rc = path[strlen(path) - 1] == '/' ? -EINVAL : whole_path(path, whole, sizeof(whole));
+
+	if (rc < 0)
+		return rc;
+	snprintf(ret_name, size, "%.*s@%08x", (int)NAME_MAX_CHARS, strrchr(whole, '/') + 1,
 		bytes_crc32c(whole, strlen(whole)));
 	for (i = 0; ret_name[i] && ret_name[i] != '@'; i++)
 		if (!strchr(NAME_CHARS, ret_name[i]) || (i == 0 && ret_name[i] == '.'))
@@ -256,7 +277,7 @@ int place_lock(const char *dir, int *ret_fd, struct sm_diag *diag)
 	int fd = -1, rc = place_make(dir);
 
 	if (rc == 0)
-		rc = place_path(dir, "history.lock", path, sizeof(path));
+		rc = place_path(dir, LOCK_NAME, path, sizeof(path));
 	if (rc == 0) {
 		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 		rc = fd < 0 ? -errno : 0;
@@ -281,6 +302,16 @@ int place_lock(const char *dir, int *ret_fd, struct sm_diag *diag)
 		dprintf(fd, "%ld\n", (long)getpid());
 	*ret_fd = fd;
 	return diag_set(diag, 0, "");
+}
+
+int place_locked(const char *dir, int fd)
+{
+	struct stat ours, named;
+	char path[PATH_MAX];
+
+	return place_path(dir, LOCK_NAME, path, sizeof(path)) == 0 && fstat(fd, &ours) == 0 &&
+		stat(path, &named) == 0 && ours.st_dev == named.st_dev &&
+		ours.st_ino == named.st_ino;
 }
 
 static int is_aside(const struct dirent *e)

@@ -25,6 +25,10 @@
 #define PLACE_ASIDE	PLACE_DATA ".corrupt-"
 #define PLACE_ASIDE_KEPT 3
 
+/* Numbers of the file's tree `meta` that say whose it is. */
+#define PLACE_MAGIC	UINT64_C(0x73687264686973f1)	/* "shrdhis", and a byte that is no text */
+#define PLACE_FORMAT	2u
+
 /* place_path - dir/name. 0 or -ENAMETOOLONG. */
 int place_path(const char *dir, const char *name, char *ret_path, size_t size);
 
@@ -55,6 +59,10 @@ int place_make(const char *dir);
  * the directory. 0; -EBUSY when another exporter has it (diag names it); or -errno.
  */
 int place_lock(const char *dir, int *ret_fd, struct sm_diag *diag);
+
+/* place_locked - 1 while fd of place_lock() still is what another exporter would have to lock; 0 when the
+ * lock's file was removed or replaced. */
+int place_locked(const char *dir, int fd);
 
 /*
  * place_set_aside - rename the data file so that a new one can begin; older ones beyond

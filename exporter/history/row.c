@@ -15,10 +15,31 @@
 #define AT_NVALUES	52
 #define AT_ID_LIMIT	56
 #define AT_BODY_BYTES	60
+#define AT_NWRITERS	112
+#define AT_WRITER_BYTES	116
 
 static double scale(bytes_u128 units, unsigned decimals)
 {
 	return decimals ? (double)units / pow(10, decimals) : (double)units;
+}
+
+void row_put_key(uint8_t buf[ROW_KEY_BYTES], const struct row_key *key)
+{
+	bytes_key_u32(buf, key->epoch);
+	bytes_key_u64(buf + 4, key->at_ms);
+	bytes_key_u64(buf + 12, key->tick);
+}
+
+int row_get_key(const void *data, size_t len, struct row_key *ret_key)
+{
+	const uint8_t *b = data;
+
+	if (len != ROW_KEY_BYTES)
+		return -EBADMSG;
+	ret_key->epoch = bytes_from_key_u32(b);
+	ret_key->at_ms = bytes_from_key_u64(b + 4);
+	ret_key->tick = bytes_from_key_u64(b + 12);
+	return 0;
 }
 
 void row_begin(struct row_writer *w, const struct history_row *head)
@@ -37,6 +58,33 @@ void row_begin(struct row_writer *w, const struct history_row *head)
 	bytes_put_u32(&w->out, 0);
 	bytes_put_u32(&w->out, 0);
 	bytes_put_u32(&w->out, 0);
+	bytes_put_u64(&w->out, head->tick);
+	bytes_put_u64(&w->out, head->due_ms);
+	bytes_put_u32(&w->out, head->interval_ms);
+	bytes_put_u32(&w->out, head->missed);
+	bytes_put_u32(&w->out, head->run);
+	bytes_put_u16(&w->out, (uint16_t)head->missed_why);
+	bytes_put_u16(&w->out, (uint16_t)head->files);
+	bytes_put(&w->out, head->boot_id, sizeof(head->boot_id));
+	bytes_put_u32(&w->out, 0);
+	bytes_put_u32(&w->out, 0);
+	w->nwriters = 0;
+	w->writers_end = w->out.len;
+}
+
+void row_add_writer(struct row_writer *w, const struct history_writer *writer)
+{
+	size_t len = strlen(writer->name);
+
+	if (w->nvalues || len > ROW_NAME_MAX) {
+		w->out.failed = 1;
+		return;
+	}
+	bytes_put_text(&w->out, writer->name, len);
+	bytes_put_varint(&w->out, writer->incarnation);
+	bytes_put_u64(&w->out, writer->start_real_ns);
+	w->nwriters++;
+	w->writers_end = w->out.len;
 }
 
 static void add_id(struct row_writer *w, uint32_t id)
@@ -109,6 +157,8 @@ int row_finish(struct row_writer *w, uint32_t id_limit)
 	bytes_set_u32(out, AT_NVALUES, w->nvalues);
 	bytes_set_u32(out, AT_ID_LIMIT, id_limit);
 	bytes_set_u32(out, AT_BODY_BYTES, (uint32_t)(out->len - ROW_HEADER_BYTES));
+	bytes_set_u32(out, AT_NWRITERS, w->nwriters);
+	bytes_set_u32(out, AT_WRITER_BYTES, (uint32_t)(w->writers_end - ROW_HEADER_BYTES));
 	bytes_set_u32(out, AT_CRC, bytes_crc32c(out->data + 4, out->len - 4));
 	return 0;
 }
@@ -122,7 +172,7 @@ int row_open(struct row_reader *r, const void *data, size_t len, struct history_
 {
 	struct bytes_in in = bytes_reader(data, len);
 	struct history_row head = { .bytes = len };
-	uint32_t crc, body_bytes;
+	uint32_t crc, body_bytes, writer_bytes;
 	uint16_t version;
 
 	crc = bytes_get_u32(&in);
@@ -136,17 +186,49 @@ int row_open(struct row_reader *r, const void *data, size_t len, struct history_
 	head.nvalues = bytes_get_u32(&in);
 	r->id_limit = bytes_get_u32(&in);
 	body_bytes = bytes_get_u32(&in);
+	head.tick = bytes_get_u64(&in);
+	head.due_ms = bytes_get_u64(&in);
+	head.interval_ms = bytes_get_u32(&in);
+	head.missed = bytes_get_u32(&in);
+	head.run = bytes_get_u32(&in);
+	head.missed_why = bytes_get_u16(&in);
+	head.files = bytes_get_u16(&in);
+	bytes_get(&in, head.boot_id, sizeof(head.boot_id));
+	head.nwriters = bytes_get_u32(&in);
+	writer_bytes = bytes_get_u32(&in);
 	if (in.failed || crc != bytes_crc32c((const uint8_t *)data + 4, len - 4))
 		return -EBADMSG;
-	if (version > ROW_VERSION)
+	if (version != ROW_VERSION)
 		return -EPROTONOSUPPORT;
-	if (version != ROW_VERSION || body_bytes != bytes_left(&in))
+	if (body_bytes != bytes_left(&in) || writer_bytes > body_bytes)
 		return -EBADMSG;
-	r->in = in;
+	r->writers = bytes_reader(in.at, writer_bytes);
+	r->writers_left = head.nwriters;
+	r->in = bytes_reader(in.at + writer_bytes, body_bytes - writer_bytes);
 	r->last_id = 0;
 	r->values_left = head.nvalues;
 	*ret_head = head;
 	return 0;
+}
+
+int row_next_writer(struct row_reader *r, struct history_writer *ret_writer)
+{
+	struct history_writer w = { .name = r->name };
+	const char *name;
+	size_t len;
+
+	if (!r->writers_left)
+		return bytes_left(&r->writers) ? -EBADMSG : 0;
+	name = bytes_get_text(&r->writers, &len);
+	w.incarnation = bytes_get_varint(&r->writers, UINT64_MAX);
+	w.start_real_ns = bytes_get_u64(&r->writers);
+	if (r->writers.failed || len > ROW_NAME_MAX || !bytes_is_text(name, len))
+		return -EBADMSG;
+	memcpy(r->name, name, len);
+	r->name[len] = '\0';
+	r->writers_left--;
+	*ret_writer = w;
+	return 1;
 }
 
 static void next_histogram(struct row_reader *r, unsigned decimals, struct history_value *v)

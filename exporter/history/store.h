@@ -5,16 +5,21 @@
  * Depends on view.h and the other modules here; history.h reads what this writes. LMDB, so one
  * writer at a time: the caller holds place_lock(). One LMDB file with five trees:
  *
- *	meta      text -> number: format, next ids
- *	rows      time (u64 big-endian, ms) -> row (row.h)
+ *	meta      text -> number: whose it is, format, runs, next ids
+ *	rows      epoch, time, tick -> row (row.h)
  *	families  id (u32 big-endian) -> text (dict.h)
  *	series    id -> text
- *	gone      time, id -> nothing: the series' last row; what retention forgets the series by
+ *	gone      tick, id -> nothing: the series' last row; what retention forgets the series by
  *
- * One append is one transaction, durable up to the last one (MDB_NOMETASYNC: one flush; a power
- * failure may undo the last, never damage). It adds a row and, bounded in number, deletes the
- * oldest rows that are too old or too many, and series that no row is about any more. Deletion
- * follows the order in time, so that the file stays at its high-water mark.
+ * One append is one transaction. When it returns, the row's data is on disk, and the page that
+ * points to it is the kernel's to write; the next append flushes that first (MDB_NOMETASYNC: one flush
+ * a row). So the death of the process undoes nothing, a power failure at most the last row, and
+ * neither damages what was there.
+ *
+ * It adds a row and, bounded in number, deletes the oldest rows that are too old or too many, and
+ * series that no row is about any more. Deletion follows the order of writing, so that the file
+ * stays at its high-water mark. For their age alone no more than EVICT_AGED_MAX rows go with each
+ * new one: a clock that is wrong for a while, and far ahead, costs little.
  *
  * Thread: one. Signal: unsafe. Fork: not usable in the child. Nothing here logs.
  */
@@ -36,23 +41,37 @@ struct store_options {
 };
 
 /*
- * store_open - open or begin a store. Returns 0 or
- *   -EBADMSG  the file is damaged: set it aside (place.h) and open again
+ * store_open - open or begin a store; also counts one more run of it. Returns 0 or
+ *   -EBADMSG  the file is damaged, or something else: set it aside (place.h) and open again
  *   -EPROTONOSUPPORT  written by a later version: leave it alone
  *   -EACCES, -EROFS, -ENOSPC, -ENOTDIR, ... the system's reason
  * diag says it in words.
  */
 int store_open(const struct store_options *opts, struct store **ret_store, struct sm_diag *diag);
 
+/* The moment of a row. */
+struct store_tick {
+	uint64_t now_ms;	/* wall clock */
+	uint64_t due_ms;	/* when it should have been */
+	uint32_t missed;	/* ticks without a row since the row before */
+	unsigned missed_why;	/* HISTORY_MISSED_* */
+};
+
 /*
- * store_append - add a row of what v shows, for the time now_ms (if that is not after the last
- * row's, for 1 ms after that). Snapshots of v need SM_SNAPSHOT_WRITERS. On failure nothing was
- * written. Returns 0 or
- *   -ENOSPC   disk or map full: try again later
+ * store_append - add a row of what v shows, for the time tick->now_ms. If that is before the last
+ * row's by less than an interval, for 1 ms after that; if by more, in a new epoch (row.h). Snapshots
+ * of v need SM_SNAPSHOT_WRITERS. On failure nothing was written. Returns 0 or
+ *   -ENOSPC   disk or map full, or a foreign reader has pinned so much that the file would grow
+ *             beyond bounds: try again later
  *   -EBADMSG  damaged: close, set aside, open again
  *   or another error, after which the store should be closed and opened again.
  */
-int store_append(struct store *s, const struct view *v, uint64_t now_ms, struct sm_diag *diag);
+int store_append(struct store *s, const struct view *v, const struct store_tick *tick,
+	struct sm_diag *diag);
+
+/* store_current - 1 while the file that is open is the one in the directory, 0 when it was removed or
+ * replaced: close and open again. */
+int store_current(const struct store *s);
 
 /* store_close - make the last rows durable and close. NULL is allowed. */
 void store_close(struct store *s);

@@ -11,8 +11,6 @@
 #include "exporter/history/row.h"
 #include "exporter/history/store.h"
 
-#define STORE_FORMAT 1u
-
 /* A value on its way into a row. */
 struct store_item {
 	uint32_t id;
@@ -29,8 +27,13 @@ struct store {
 	char dir[3072];
 	char path[4096];
 	int faulted;			/* LMDB faulted: never touch env again */
+	int foreign;			/* the file is not one of ours */
+	uint64_t dev, ino;		/* of the file */
 	struct store_stats stats;
-	uint64_t appends;		/* tried, since open */
+	struct row_key last;		/* of the last row, 0 without */
+	uint32_t run;
+	uint8_t boot_id[16];
+	pid_t oldest_reader;		/* pid, in a namespace of its own */
 	/* The dictionary in memory; dropped after a failed transaction. */
 	int loaded;
 	uint64_t seed;
@@ -55,13 +58,13 @@ struct store {
 int store_load(struct store *s, MDB_txn *txn);
 void store_unload(struct store *s);
 
-/* store_build_row - encode v as of at_ms into s->writer, adding to the dictionary what is new, and
- * record the series that are gone since the row before. */
-int store_build_row(struct store *s, MDB_txn *txn, const struct view *v, uint64_t at_ms,
-	unsigned flags);
+/* store_build_row - encode v as row head->tick into s->writer, adding to the dictionary what is new,
+ * and record the series that are gone since the row before. head has what v does not know. */
+int store_build_row(struct store *s, MDB_txn *txn, const struct view *v,
+	const struct history_row *head);
 
-/* store_forget - drop at most limit series that are gone since before oldest_ms. */
-int store_forget(struct store *s, MDB_txn *txn, uint64_t oldest_ms, unsigned limit);
+/* store_forget - drop at most limit series that are gone since before the tick `oldest`. */
+int store_forget(struct store *s, MDB_txn *txn, uint64_t oldest, unsigned limit);
 
 /* store_get_number, store_put_number - a u64 of the meta tree; absent is 0. */
 int store_get_number(struct store *s, MDB_txn *txn, const char *name, uint64_t *ret_number);

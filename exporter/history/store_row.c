@@ -282,7 +282,7 @@ static void sort_items(struct store *s)
 	}
 }
 
-static int encode(struct store *s, const struct view *v, uint64_t at_ms)
+static int encode(struct store *s, const struct view *v, uint64_t tick)
 {
 	const struct store_item *item;
 	struct sm_sum sum;
@@ -303,21 +303,21 @@ static int encode(struct store *s, const struct view *v, uint64_t at_ms)
 		} else {
 			row_add_number(&s->writer, item->id, &item->value);
 		}
-		s->series_ids.entries[item->entry].seen_ms = at_ms;
+		s->series_ids.entries[item->entry].seen = tick;
 	}
 	return row_finish(&s->writer, s->next_series);
 }
 
-static MDB_val gone_key(uint8_t buf[12], uint64_t at_ms, uint32_t id)
+static MDB_val gone_key(uint8_t buf[12], uint64_t tick, uint32_t id)
 {
-	bytes_key_u64(buf, at_ms);
+	bytes_key_u64(buf, tick);
 	bytes_key_u32(buf + 8, id);
 	return (MDB_val){ .mv_size = 12, .mv_data = buf };
 }
 
 /* Record the series that were in the row before and are not in this one; take back the record of
  * those that came back. */
-static int mark_gone(struct store *s, MDB_txn *txn, uint64_t at_ms)
+static int mark_gone(struct store *s, MDB_txn *txn, uint64_t tick)
 {
 	struct ids_entry *e;
 	uint8_t buf[12];
@@ -329,14 +329,14 @@ static int mark_gone(struct store *s, MDB_txn *txn, uint64_t at_ms)
 		e = &s->series_ids.entries[i];
 		if (!e->id)
 			continue;
-		if (e->seen_ms == at_ms && e->gone_ms) {
-			key = gone_key(buf, e->gone_ms, e->id);
+		if (e->seen == tick && e->gone) {
+			key = gone_key(buf, e->gone, e->id);
 			rc = mdb_del(txn, s->gone, &key, NULL);
-			e->gone_ms = 0;
-		} else if (e->seen_ms != at_ms && !e->gone_ms) {
-			key = gone_key(buf, e->seen_ms, e->id);
+			e->gone = 0;
+		} else if (e->seen != tick && !e->gone) {
+			key = gone_key(buf, e->seen, e->id);
 			rc = mdb_put(txn, s->gone, &key, &nothing, 0);
-			e->gone_ms = e->seen_ms;
+			e->gone = e->seen;
 		} else {
 			continue;
 		}
@@ -346,40 +346,53 @@ static int mark_gone(struct store *s, MDB_txn *txn, uint64_t at_ms)
 	return 0;
 }
 
-static uint32_t live_writers(const struct view *v)
+/* Of all files; 0 for add only counts. */
+static uint32_t live_writers(struct store *s, const struct view *v, int add)
 {
+	const struct sm_writer *w;
 	uint32_t n = 0;
-	size_t p, w;
+	size_t p, i;
 
-	for (p = 0; p < v->nparts; p++)
-		for (w = 0; w < v->part[p]->nwriters; w++)
-			n += v->part[p]->writers[w].state == SM_WRITER_LIVE;
+	for (p = 0; p < v->nparts; p++) {
+		for (i = 0; i < v->part[p]->nwriters; i++) {
+			w = &v->part[p]->writers[i];
+			if (w->state != SM_WRITER_LIVE)
+				continue;
+			n++;
+			if (add)
+				row_add_writer(&s->writer, &(struct history_writer){
+					.name = w->name, .incarnation = w->incarnation,
+					.start_real_ns = w->start_real_ns });
+		}
+	}
 	return n;
 }
 
-int store_build_row(struct store *s, MDB_txn *txn, const struct view *v, uint64_t at_ms,
-	unsigned flags)
+int store_build_row(struct store *s, MDB_txn *txn, const struct view *v,
+	const struct history_row *head)
 {
 	const struct sm_snapshot *newest = v->part[0];
-	struct history_row head = {
-		.taken_real_ns = newest->taken_real_ns, .taken_boot_ns = newest->taken_boot_ns,
-		.catalog_generation = newest->catalog_generation,
-		.live_writers = live_writers(v), .flags = flags,
-	};
+	struct history_row full = *head;
 	size_t p;
 	int rc;
 
+	full.taken_real_ns = newest->taken_real_ns;
+	full.taken_boot_ns = newest->taken_boot_ns;
+	full.catalog_generation = newest->catalog_generation;
+	full.live_writers = live_writers(s, v, 0);
+	full.files = (unsigned)v->nparts;
 	for (p = 0; p < v->nparts; p++)
-		head.flags |= v->part[p]->stale ? HISTORY_STALE : 0;
-	head.flags |= v->nparts > 1 ? HISTORY_MERGED : 0;
-	memcpy(head.segment_id, newest->segment->segment_id, sizeof(head.segment_id));
-	row_begin(&s->writer, &head);
+		full.flags |= v->part[p]->stale ? HISTORY_STALE : 0;
+	full.flags |= v->nparts > 1 ? HISTORY_MERGED : 0;
+	memcpy(full.segment_id, newest->segment->segment_id, sizeof(full.segment_id));
+	row_begin(&s->writer, &full);
+	live_writers(s, v, 1);
 	rc = collect(s, txn, v);
 	if (rc < 0)
 		return rc;
 	sort_items(s);
-	rc = encode(s, v, at_ms);
-	return rc < 0 ? rc : mark_gone(s, txn, at_ms);
+	rc = encode(s, v, head->tick);
+	return rc < 0 ? rc : mark_gone(s, txn, head->tick);
 }
 
 /* ---- loading and forgetting ----------------------------------------------------------------- */
@@ -410,8 +423,8 @@ static int load_record(struct store *s, MDB_dbi dbi, const MDB_val *key, const M
 			entry_by_id(ids, bytes_from_key_u32((const uint8_t *)key->mv_data + 8)) : IDS_NONE;
 		if (at == IDS_NONE)
 			return -EBADMSG;
-		ids->entries[at].gone_ms = bytes_from_key_u64(key->mv_data);
-		ids->entries[at].seen_ms = ids->entries[at].gone_ms;
+		ids->entries[at].gone = bytes_from_key_u64(key->mv_data);
+		ids->entries[at].seen = ids->entries[at].gone;
 		return 0;
 	}
 	if (key->mv_size != 4)
@@ -432,7 +445,7 @@ static int load_record(struct store *s, MDB_dbi dbi, const MDB_val *key, const M
 	if (at == IDS_NONE)
 		return -ENOMEM;
 	ids->entries[at].family = parent;
-	ids->entries[at].seen_ms = s->stats.last_ms;
+	ids->entries[at].seen = s->last.tick;
 	return 0;
 }
 
@@ -515,11 +528,10 @@ static int forget_series(struct store *s, MDB_txn *txn, uint32_t id)
 	return guard_errno(mdb_del(txn, s->families, &key, NULL));
 }
 
-int store_forget(struct store *s, MDB_txn *txn, uint64_t oldest_ms, unsigned limit)
+int store_forget(struct store *s, MDB_txn *txn, uint64_t oldest, unsigned limit)
 {
 	MDB_val key, data;
 	MDB_cursor *cursor;
-	uint64_t gone_ms;
 	int rc = guard_errno(mdb_cursor_open(txn, s->gone, &cursor)), found;
 
 	if (rc < 0)
@@ -531,8 +543,7 @@ int store_forget(struct store *s, MDB_txn *txn, uint64_t oldest_ms, unsigned lim
 		rc = found ? guard_errno(found) : key.mv_size == 12 ? 0 : -EBADMSG;
 		if (rc < 0)
 			break;
-		gone_ms = bytes_from_key_u64(key.mv_data);
-		if (gone_ms >= oldest_ms)
+		if (bytes_from_key_u64(key.mv_data) >= oldest)
 			break;
 		rc = forget_series(s, txn, bytes_from_key_u32((const uint8_t *)key.mv_data + 8));
 		if (rc == 0)

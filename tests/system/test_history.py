@@ -419,7 +419,7 @@ def test_stuck_reader_holds_up_nothing():
             with Watch(e):
                 wait_for_rows(e, 10)
             db.abort(txn)
-        # A reader that was killed leaves its slot behind; a tool cleans up when it opens.
+        # A reader that was killed leaves its slot behind; the exporter cleans up with its next row.
         child = subprocess.Popen([sys.executable, '-c', KILLED_READER, data_file(p)],
                                  stdout=subprocess.PIPE,
                                  cwd=os.path.dirname(os.path.abspath(__file__)))
@@ -427,7 +427,7 @@ def test_stuck_reader_holds_up_nothing():
         child.kill()
         child.wait()
         child.stdout.close()
-        rows(p)
+        wait_for_rows(e)
         # (mdb_stat -r always exits 1.)
         readers = subprocess.run(['mdb_stat', '-n', '-r', data_file(p)], capture_output=True,
                                  text=True, check=False).stdout

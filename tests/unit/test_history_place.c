@@ -80,6 +80,9 @@ static void segment_dir__names_and_paths__are_told_apart(void **state)
 	assert_int_equal(place_segment_dir("/s", "/a/b", path, sizeof(path)), 0);
 	assert_int_equal(place_segment_dir("/s", "/c/b", again, sizeof(again)), 0);
 	assert_string_not_equal(path, again);
+	assert_int_equal(place_segment_dir("/s", "//a/.//b", again, sizeof(again)), 0);
+	assert_string_equal(path, again);
+	assert_int_equal(place_segment_dir("/s", "./.", again, sizeof(again)), 0);
 	setenv("SHARDMETER_SEGMENT", "mine", 1);
 	assert_int_equal(place_segment_dir("/s", NULL, path, sizeof(path)), 0);
 	assert_string_equal(path, "/s/mine");

@@ -15,7 +15,9 @@ static struct row_reader reader;
 
 static const struct history_row head = {
 	.taken_real_ns = 1111, .taken_boot_ns = 2222, .flags = HISTORY_STALE,
-	.segment_id = { 1, 2, 3 }, .catalog_generation = 99, .live_writers = 7,
+	.segment_id = { 1, 2, 3 }, .catalog_generation = 99, .live_writers = 7, .tick = 12345,
+	.due_ms = 1100, .interval_ms = 1000, .missed = 3, .run = 9, .files = 2,
+	.missed_why = HISTORY_MISSED_STORE | HISTORY_MISSED_LATE, .boot_id = { 4, 5, 6 },
 };
 
 static void build(struct row_writer *w)
@@ -25,6 +27,8 @@ static void build(struct row_writer *w)
 	struct sm_sum sum = { .is_integer = 1, .decimals = 9, .units = ~(sm_u128)0 };
 
 	row_begin(w, &head);
+	row_add_writer(w, &(struct history_writer){ "shard-1", 17, 1000 });
+	row_add_writer(w, &(struct history_writer){ "", UINT64_MAX, 0 });
 	row_add_number(w, 1, &v);
 	v = (struct sm_value){ .is_set = 1, .is_integer = 1, .is_signed = 1,
 		.units = (uint64_t)INT64_MIN };
@@ -39,6 +43,7 @@ static void build(struct row_writer *w)
 static void row__all_types__round_trips(void **state)
 {
 	struct row_writer w = { 0 };
+	struct history_writer writer;
 	struct history_row got;
 	struct history_value v;
 	uint32_t id;
@@ -54,6 +59,23 @@ static void row__all_types__round_trips(void **state)
 	assert_int_equal(got.live_writers, 7);
 	assert_int_equal(got.nvalues, 5);
 	assert_int_equal(got.bytes, w.out.len);
+	assert_int_equal(got.tick, 12345);
+	assert_int_equal(got.due_ms, 1100);
+	assert_int_equal(got.interval_ms, 1000);
+	assert_int_equal(got.missed, 3);
+	assert_int_equal(got.missed_why, HISTORY_MISSED_STORE | HISTORY_MISSED_LATE);
+	assert_int_equal(got.run, 9);
+	assert_int_equal(got.files, 2);
+	assert_memory_equal(got.boot_id, head.boot_id, 16);
+	assert_int_equal(got.nwriters, 2);
+	assert_int_equal(row_next_writer(&reader, &writer), 1);
+	assert_string_equal(writer.name, "shard-1");
+	assert_int_equal(writer.incarnation, 17);
+	assert_int_equal(writer.start_real_ns, 1000);
+	assert_int_equal(row_next_writer(&reader, &writer), 1);
+	assert_string_equal(writer.name, "");
+	assert_true(writer.incarnation == UINT64_MAX);
+	assert_int_equal(row_next_writer(&reader, &writer), 0);
 
 	assert_int_equal(row_next(&reader, &id, &v), 1);
 	assert_int_equal(id, 1);

@@ -3,6 +3,7 @@
 /* The store's writer, read back by history.h: what goes in comes out, within its limits. */
 #include <errno.h>
 #include <fcntl.h>
+#include <lmdb.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -55,7 +57,8 @@ static int try_append(struct store *s, struct fake *f, uint64_t now_ms)
 	int rc;
 
 	assert_int_equal(view_init(&v, snapshots, 1), 0);
-	rc = store_append(s, &v, now_ms, &diag);
+	rc = store_append(s, &v, &(struct store_tick){ .now_ms = now_ms,
+		.due_ms = now_ms }, &diag);
 	view_release(&v);
 	return rc;
 }
@@ -319,6 +322,145 @@ static void append__clock_set_back__is_flagged_and_stays_in_order(void **state)
 	history_close(history);
 }
 
+static void append__clock_set_far_back__begins_an_epoch_with_true_times(void **state)
+{
+	unsigned c = fake_family(&fake, "a_total", SM_COUNTER, "shard");
+	static const uint64_t times[] = { 1000000, 2000000, 500000, 510000, 2000000, 3000000, 400000 };
+	struct history *history;
+	struct history_row row;
+	struct store *s = open_store();
+	unsigned i;
+
+	fake_series(&fake, c, "1")->all = fake_units(1);
+	for (i = 0; i < 7; i++) {
+		append(s, &fake, times[i]);
+		if (i == 3) {	/* what the file says is enough to go on */
+			store_close(s);
+			s = open_store();
+		}
+	}
+	store_close(s);
+	history = open_history();
+	for (i = 0; i < 7; i++) {
+		assert_int_equal(history_next_row(history, &row), 1);
+		assert_int_equal(row.at_ms, times[i]);
+		assert_int_equal(row.tick, i + 1);
+		assert_int_equal(row.run, i < 4 ? 1 : 2);
+		assert_int_equal(row.flags & HISTORY_CLOCK_BACK, i == 2 || i == 6);
+	}
+	assert_int_equal(history_next_row(history, &row), 0);
+	/* A range of time takes from each epoch what is in it. */
+	history_seek(history, 450000, 2000000);
+	for (i = 0; i < 5; i++) {
+		assert_int_equal(history_next_row(history, &row), 1);
+		assert_int_equal(row.tick, i + 1);
+	}
+	assert_int_equal(history_next_row(history, &row), 0);
+	history_seek(history, 505000, 600000);
+	assert_int_equal(history_next_row(history, &row), 1);
+	assert_int_equal(row.tick, 4);
+	assert_int_equal(history_next_row(history, &row), 0);
+	history_close(history);
+}
+
+static void seek_last__of_any_moment__is_the_row_written_last(void **state)
+{
+	unsigned c = fake_family(&fake, "a_total", SM_COUNTER, "shard");
+	static const uint64_t times[] = { 1000000, 2000000, 500000, 510000, 2000000, 400000 };
+	static const struct {
+		uint64_t at_ms;
+		unsigned tick;
+	} table[] = {
+		{ UINT64_MAX, 6 }, { 2000000, 6 }, { 400000, 6 }, { 399999, 0 }, { 0, 0 },
+	};
+	struct history *history;
+	struct history_row row;
+	struct store *s = open_store();
+	unsigned i;
+
+	fake_series(&fake, c, "1")->all = fake_units(1);
+	for (i = 0; i < 5; i++)
+		append(s, &fake, times[i]);
+	history = open_history();
+	assert_int_equal(history_seek_last(history, 1999999), 1);
+	assert_int_equal(history_next_row(history, &row), 1);
+	assert_int_equal(row.tick, 4);
+	assert_int_equal(history_next_row(history, &row), 0);
+	append(s, &fake, times[5]);
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		assert_int_equal(history_seek_last(history, table[i].at_ms), table[i].tick ? 1 : 0);
+		if (!table[i].tick)
+			continue;
+		assert_int_equal(history_next_row(history, &row), 1);
+		assert_int_equal(row.tick, table[i].tick);
+		assert_int_equal(history_next_row(history, &row), 0);
+	}
+	history_close(history);
+	store_close(s);
+}
+
+static void retention__clock_far_ahead_for_a_while__costs_few_rows(void **state)
+{
+	unsigned c = fake_family(&fake, "a_total", SM_COUNTER, "shard");
+	struct store_stats stats;
+	struct store *s = open_store();
+	uint64_t at;
+
+	fake_series(&fake, c, "1")->all = fake_units(1);
+	for (at = 10000; at <= 1000000; at += 10000)
+		append(s, &fake, at);
+	for (; at <= 1100000; at += 10000)
+		append(s, &fake, at + UINT64_C(10) * 365 * 86400 * 1000);
+	store_stats(s, &stats);
+	assert_int_equal(stats.rows, 100 + 10 - 20);
+	for (; at <= 2000000; at += 10000)
+		append(s, &fake, at);
+	store_stats(s, &stats);
+	assert_int_equal(stats.rows, 100 + 10 - 20 + 90);
+	assert_int_equal(stats.last_tick, 200);
+	store_close(s);
+}
+
+static void row__says_what_was_missed_who_lived_and_in_which_run(void **state)
+{
+	unsigned c = fake_family(&fake, "a_total", SM_COUNTER, "shard");
+	const struct sm_snapshot *snapshots[] = { &fake.s };
+	struct store_tick tick = { .now_ms = 5300, .due_ms = 5000, .missed = 7,
+		.missed_why = HISTORY_MISSED_SUSPEND };
+	struct history_writer writer;
+	struct history *history;
+	struct history_row row;
+	struct store *s = open_store();
+	struct view v;
+
+	fake_series(&fake, c, "1")->all = fake_units(1);
+	fake.writers[fake_writer(&fake, "shard-1")].incarnation = 3;
+	fake.writers[fake_writer(&fake, "shard-2")].incarnation = 4;
+	fake.writers[fake_writer(&fake, "gone")].state = SM_WRITER_DEAD;
+	assert_int_equal(view_init(&v, snapshots, 1), 0);
+	assert_int_equal(store_append(s, &v, &tick, &diag), 0);
+	view_release(&v);
+	store_close(s);
+	history = open_history();
+	assert_int_equal(history_next_row(history, &row), 1);
+	assert_int_equal(row.due_ms, 5000);
+	assert_int_equal(row.at_ms, 5300);
+	assert_int_equal(row.interval_ms, 10000);
+	assert_int_equal(row.missed, 7);
+	assert_int_equal(row.missed_why, HISTORY_MISSED_SUSPEND);
+	assert_int_equal(row.run, 1);
+	assert_int_equal(row.files, 1);
+	assert_int_not_equal(row.boot_id[0] | row.boot_id[1] | row.boot_id[2] | row.boot_id[3], 0);
+	assert_int_equal(row.live_writers, 2);
+	assert_int_equal(history_next_writer(history, &writer), 1);
+	assert_string_equal(writer.name, "shard-1");
+	assert_int_equal(writer.incarnation, 3);
+	assert_int_equal(history_next_writer(history, &writer), 1);
+	assert_string_equal(writer.name, "shard-2");
+	assert_int_equal(history_next_writer(history, &writer), 0);
+	history_close(history);
+}
+
 static void seek__a_range__gives_its_rows_only(void **state)
 {
 	unsigned c = fake_family(&fake, "a_total", SM_COUNTER, NULL);
@@ -525,6 +667,115 @@ static void open__garbage__says_damaged_and_begins_anew_after_setting_aside(void
 	assert_string_equal(name, PLACE_ASIDE "20231114T221320.004Z");
 }
 
+/* A good LMDB file of somebody else is neither written to nor taken for a history. */
+static void open__database_of_others__is_refused_untouched(void **state)
+{
+	const struct store_options opts = options();
+	char path[128], key[] = "their key", before[16384], after[16384];
+	MDB_val k = { sizeof(key), key };
+	struct history *h;
+	struct store *s;
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, PLACE_DATA);
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR, 0640), 0);
+	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	assert_int_equal(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
+	assert_int_equal(mdb_put(txn, dbi, &k, &k, 0), 0);
+	assert_int_equal(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+	fd = open(path, O_RDONLY);
+	len = pread(fd, before, sizeof(before), 0);
+	assert_true(len > 0);
+	assert_int_equal(store_open(&opts, &s, &diag), -EBADMSG);
+	assert_non_null(strstr(diag.message, "another program's"));
+	assert_int_equal(history_open(dir, &h, &diag), -EBADMSG);
+	assert_int_equal(pread(fd, after, sizeof(after), 0), len);
+	assert_memory_equal(before, after, (size_t)len);
+	close(fd);
+}
+
+static void current__file_removed_or_replaced__says_so(void **state)
+{
+	struct store *s = open_store();
+	char path[128], aside[160];
+
+	assert_int_equal(store_current(s), 1);
+	snprintf(path, sizeof(path), "%s/%s", dir, PLACE_DATA);
+	snprintf(aside, sizeof(aside), "%s.moved", path);
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(store_current(s), 0);
+	close(open(path, O_CREAT | O_WRONLY, 0640));
+	assert_int_equal(store_current(s), 0);
+	assert_int_equal(rename(aside, path), 0);
+	assert_int_equal(store_current(s), 1);
+	store_close(s);
+}
+
+/* A reader of LMDB's own kind that never ends: counted, and the file has its bounds. */
+static void append__foreign_reader_stuck__is_counted_and_the_file_bounded(void **state)
+{
+	unsigned c = fake_family(&fake, "a_total", SM_COUNTER, "shard"), i;
+	const uint64_t limit = 2 * (UINT64_C(1) << 20) + (UINT64_C(16) << 20);
+	struct store_options opts = options();
+	struct store_stats stats;
+	struct store *s;
+	int pipes[2], status, rc = 0;
+	char path[128], name[16], who[40];
+	uint64_t at = 0;
+	MDB_env *env;
+	MDB_txn *txn;
+	pid_t pid;
+
+	opts.max_bytes = 1 << 20;
+	s = open_with(&opts);
+	for (i = 0; i < FAKE_SERIES; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		fake_series(&fake, c, name)->all = fake_units(UINT64_MAX - i);
+	}
+	append(s, &fake, ++at * 1000);
+	assert_int_equal(pipe(pipes), 0);
+	snprintf(path, sizeof(path), "%s/%s", dir, PLACE_DATA);
+	pid = fork();
+	if (pid == 0) {
+		rc = mdb_env_create(&env) || mdb_env_open(env, path, MDB_NOSUBDIR | MDB_RDONLY, 0) ||
+			mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
+		if (!rc && write(pipes[1], "x", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	assert_int_equal(read(pipes[0], name, 1), 1);
+	while (rc == 0 && at < 20000)
+		rc = try_append(s, &fake, ++at * 1000);
+	assert_int_equal(rc, -ENOSPC);
+	snprintf(who, sizeof(who), "process %d ", (int)pid);
+	assert_non_null(strstr(diag.message, who));
+	store_stats(s, &stats);
+	assert_int_equal(stats.readers, 1);
+	assert_true(stats.oldest_reader_lag > 100);
+	assert_true(stats.file_bytes > limit && stats.file_bytes < limit + (1 << 20));
+	assert_true(stats.map_bytes == MAP_BYTES);
+	/* Dead, it is forgotten at once, and the file does not grow any more. */
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	for (i = 0; i < 200; i++)
+		append(s, &fake, ++at * 1000);
+	store_stats(s, &stats);
+	assert_int_equal(stats.readers, 0);
+	assert_int_equal(stats.oldest_reader_lag, 0);
+	assert_int_equal(stats.stale_readers, 1);
+	assert_true(stats.file_bytes < limit + (1 << 20));
+	assert_true(stats.free_bytes > limit / 2);
+	store_close(s);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 static void append__file_truncated_meanwhile__says_damaged(void **state)
 {
 	unsigned c = fake_family(&fake, "a_total", SM_COUNTER, "shard");
@@ -567,7 +818,7 @@ static void merged__two_files_of_a_segment__are_one_row(void **state)
 	fake_series(&other, b, "1")->all = fake_units(5);
 	other.series[b][0].created_real_ns = 99;
 	assert_int_equal(view_init(&view, snapshots, 2), 0);
-	assert_int_equal(store_append(s, &view, 2000, &diag), 0);
+	assert_int_equal(store_append(s, &view, &(struct store_tick){ .now_ms = 2000 }, &diag), 0);
 	view_release(&view);
 	/* The old file is dropped: the total falls, and the series says so. */
 	append(s, &other, 3000);
@@ -668,6 +919,13 @@ int main(void)
 		TEST(append__after_a_restart__goes_on_with_the_same_series),
 		TEST(append__series_removed_and_made_again__is_another_series),
 		TEST(append__clock_set_back__is_flagged_and_stays_in_order),
+		TEST(append__clock_set_far_back__begins_an_epoch_with_true_times),
+		TEST(seek_last__of_any_moment__is_the_row_written_last),
+		TEST(retention__clock_far_ahead_for_a_while__costs_few_rows),
+		TEST(row__says_what_was_missed_who_lived_and_in_which_run),
+		TEST(open__database_of_others__is_refused_untouched),
+		TEST(current__file_removed_or_replaced__says_so),
+		TEST(append__foreign_reader_stuck__is_counted_and_the_file_bounded),
 		TEST(seek__a_range__gives_its_rows_only),
 		TEST(retention__old_rows__go_with_the_series_only_they_had),
 		TEST(retention__series_that_came_back__is_kept),

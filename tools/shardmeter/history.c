@@ -7,10 +7,13 @@
  */
 #include "exporter/history/history.h"
 
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "exporter/history/place.h"
 
 #include "args.h"
 #include "cli.h"
@@ -147,9 +150,40 @@ static void put_value(struct view *v, const char *time, const struct history_val
 	free(name);
 }
 
+static const char *id_text(const uint8_t id[16], char ret_text[33])
+{
+	for (unsigned i = 0; i < 16; i++)
+		snprintf(ret_text + 2 * i, 3, "%02x", id[i]);
+	return ret_text;
+}
+
+/* Why ticks have no row, by bit of HISTORY_MISSED_*. */
+static const char *const missed_names[] = { "stopped", "segment", "store", "late", "suspend" };
+
+static void put_missed_json(struct cli_json *j, const struct history_row *row)
+{
+	cli_json_u64(j, "missed", row->missed);
+	cli_json_open(j, "missed_why", '[');
+	for (unsigned i = 0; i < sizeof(missed_names) / sizeof(missed_names[0]); i++)
+		if (row->missed_why & 1u << i)
+			cli_json_text(j, NULL, missed_names[i]);
+	cli_json_close(j, ']');
+}
+
+/* A gap is a line of its own, before the row that ends it. */
+static void put_gap(const struct view *v, const char *time, const struct history_row *row)
+{
+	printf(v->terminal ? "%s  gap: %u ticks missed:" : "%s\tgap\t%u\t", time, row->missed);
+	for (unsigned i = 0, n = 0; i < sizeof(missed_names) / sizeof(missed_names[0]); i++)
+		if (row->missed_why & 1u << i)
+			printf("%s%s", n++ || v->terminal ? " " : "", missed_names[i]);
+	putchar('\n');
+}
+
 static void put_row_head(struct view *v, const char *time, const struct history_row *row)
 {
 	struct cli_json *j = v->json;
+	char id[33];
 
 	if (j) {
 		cli_json_open(j, NULL, '{');
@@ -160,10 +194,17 @@ static void put_row_head(struct view *v, const char *time, const struct history_
 		cli_json_bool(j, "clock_back", row->flags & HISTORY_CLOCK_BACK);
 		cli_json_bool(j, "stale", row->flags & HISTORY_STALE);
 		cli_json_bool(j, "merged", row->flags & HISTORY_MERGED);
+		cli_json_u64(j, "tick", row->tick);
+		cli_json_time(j, "due", row->due_ms * 1000000u);
+		cli_json_u64(j, "run", row->run);
+		cli_json_text(j, "segment_id", id_text(row->segment_id, id));
+		put_missed_json(j, row);
 		return;
 	}
 	if (v->values)
 		return;
+	if (row->missed)
+		put_gap(v, time, row);
 	printf(v->terminal ? "%s  %8u values  %4u writers  %8zu bytes%s%s%s\n"
 			   : "%s\t%u\t%u\t%zu\t%s%s%s\n",
 		time, row->nvalues, row->live_writers, row->bytes,
@@ -195,13 +236,12 @@ static int put_row(struct view *v, const struct history_row *row)
 	return rc;
 }
 
-/* All rows between the two moments. 0 or an exit code after a message. */
-static int put_rows(struct view *v, uint64_t from_ms, uint64_t to_ms)
+/* All rows from where the history stands. 0 or an exit code after a message. */
+static int put_rows(struct view *v)
 {
 	struct history_row row;
 	int rc;
 
-	history_seek(v->h, from_ms, to_ms);
 	for (;;) {
 		rc = history_next_row(v->h, &row);
 		if (rc > 0)
@@ -215,32 +255,6 @@ static int put_rows(struct view *v, uint64_t from_ms, uint64_t to_ms)
 		if (history_damaged(v->h))
 			return CLI_DAMAGED;
 	}
-}
-
-/* The time of the last row at or before at_ms, 0 if there is none. Rows can only be walked
- * forward, so this looks at the hour before first, then at the day, then at all. */
-static uint64_t last_row_before(struct view *v, uint64_t at_ms)
-{
-	static const uint64_t spans_ms[] = { 3600000, 86400000, UINT64_MAX };
-	struct history_summary all;
-	struct history_row row;
-	uint64_t found = 0;
-	int rc;
-
-	if (history_summarise(v->h, &all) < 0 || all.rows == 0)
-		return 0;
-	if (at_ms > all.last_ms)
-		at_ms = all.last_ms;
-	for (size_t i = 0; i < 3 && !found; i++) {
-		history_seek(v->h, at_ms > spans_ms[i] ? at_ms - spans_ms[i] : 0, at_ms);
-		while ((rc = history_next_row(v->h, &row)) != 0) {
-			if (rc > 0)
-				found = row.at_ms;
-			else if (history_damaged(v->h))
-				break;
-		}
-	}
-	return found;
 }
 
 static int put_summary(struct view *v)
@@ -319,7 +333,7 @@ static int parse_range(const struct cli *c, uint64_t *ret_from, uint64_t *ret_to
 static int view(struct view *v, uint64_t from, uint64_t to)
 {
 	const struct cli *c = v->c;
-	int rc = 0;
+	int rc = 0, found = 1;
 
 	if (v->json) {
 		cli_json_open(v->json, NULL, '{');
@@ -330,11 +344,15 @@ static int view(struct view *v, uint64_t from, uint64_t to)
 		v->printed = 1;
 	} else {
 		if (c->given[HISTORY_AT] || c->given[HISTORY_LAST])
-			from = to = last_row_before(v, to);
+			found = history_seek_last(v->h, to);
+		else
+			history_seek(v->h, from, to);
+		if (found < 0)
+			return cli_fail(c, cli_code(found), "%s", history_error(v->h));
 		if (v->json)
 			cli_json_open(v->json, "rows", '[');
-		if (to)
-			rc = put_rows(v, from, to);
+		if (found)
+			rc = put_rows(v);
 		if (v->json)
 			cli_json_close(v->json, ']');
 	}
@@ -348,14 +366,41 @@ static int view(struct view *v, uint64_t from, uint64_t to)
 	return rc;
 }
 
+static int put_name(void *ctx, const char *name)
+{
+	const struct cli **c = ctx;
+
+	cli_note(*c, "  %s", name);
+	return 0;
+}
+
+/* The store that -S and --dir mean. 0 or an exit code after a message. */
+static int find_store(const struct cli *c, char *ret_dir, size_t size)
+{
+	const char *dir = c->value[HISTORY_DIR] ? c->value[HISTORY_DIR]
+						: getenv("SHARDMETER_EXPORTER_STORAGE_PATH");
+	int rc = place_find(dir, c->segment, ret_dir, size);
+
+	if (rc == 0)
+		return 0;
+	if (rc == -ENOTUNIQ) {
+		cli_note(c, "several stores below %s:", ret_dir);
+		place_each(ret_dir, put_name, &c);
+		return cli_fail(c, CLI_SEVERAL, "say which one: -S SEGMENT, or --dir with its path");
+	}
+	if (rc == -ENOENT)
+		return cli_fail(c, CLI_NO_SEGMENT, "no history in %s: is an exporter running that keeps "
+			"its history there?", ret_dir);
+	return cli_fail(c, CLI_FAILED, "%s: %s", c->segment ? c->segment : "--dir", strerror(-rc));
+}
+
 static int run_history(struct cli *c)
 {
 	struct cli_json json = { .f = stdout, .indent = true };
 	struct view v = {
 		.c = c, .terminal = cli_is_terminal(stdout), .pattern = c->nargs ? c->args[0] : NULL
 	};
-	const char *dir = c->value[HISTORY_DIR] ? c->value[HISTORY_DIR]
-						: getenv("SHARDMETER_EXPORTER_STORAGE_PATH");
+	char dir[4096];
 	struct sm_diag diag = { 0 };
 	uint64_t from, to;
 	int rc;
@@ -368,7 +413,10 @@ static int run_history(struct cli *c)
 		return rc;
 	v.values = v.pattern || c->given[HISTORY_AT] || c->given[HISTORY_LAST];
 	v.json = c->given[HISTORY_JSON] ? &json : NULL;
-	rc = history_open(dir && *dir ? dir : NULL, &v.h, &diag);
+	rc = find_store(c, dir, sizeof(dir));
+	if (rc)
+		return rc;
+	rc = history_open(dir, &v.h, &diag);
 	if (rc < 0)
 		return cli_fail(
 			c, cli_code(rc), "%s", diag.message[0] ? diag.message : strerror(-rc));
@@ -385,6 +433,14 @@ const struct cli_command cli_cmd_history = { .name = "history",
 		"writers, bytes. With PATTERN, as in ls: the values of those series at each tick. "
 		"With --at or --last: the values of one tick. Times are UTC.\n"
 		"\n"
+		"Ticks that left no row are a line of their own before the next row: how many, and "
+		"why: stopped (no exporter ran), segment (there was none), store (it could not be "
+		"written), late (a tick took longer than the interval), suspend (the machine "
+		"slept).\n"
+		"\n"
+		"Several stores: -S, as in the exporter's --segment, says which one. Only permission to "
+		"read the store is needed, and the exporter is never in the way nor hindered.\n"
+		"\n"
 		"TIME is 2026-11-20T13:21:07Z, seconds since 1970, now, or a time ago: -90s, -15m, "
 		"-2h, -3d.\n"
 		"\n"
@@ -392,9 +448,10 @@ const struct cli_command cli_cmd_history = { .name = "history",
 		"\tshardmeter history --at 2026-11-20T13:21Z",
 	.options = (const struct cli_option[]){
 		[HISTORY_DIR] = { "dir", 'd', "DIR", NULL,
-			"The exporter's store. Without it SHARDMETER_EXPORTER_STORAGE_PATH, else "
-			"the exporter's default: /var/lib/shardmeter, $XDG_STATE_HOME/shardmeter "
-			"or ~/.local/state/shardmeter." },
+			"The exporter's --storage.path, or a store in it. Without it "
+			"SHARDMETER_EXPORTER_STORAGE_PATH, else the exporter's default: "
+			"/var/lib/shardmeter, $XDG_STATE_HOME/shardmeter or "
+			"~/.local/state/shardmeter." },
 		[HISTORY_FROM] = { "from", 0, "TIME", NULL, "Only ticks at TIME or later." },
 		[HISTORY_TO] = { "to", 0, "TIME", NULL, "Only ticks at TIME or earlier." },
 		[HISTORY_AT] = { "at", 0, "TIME", NULL,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // LDFLAGS: -Wl,--wrap=sm_snapshot_number -Wl,--wrap=sm_snapshot_buckets -Wl,--wrap=sm_snapshot_classic -Wl,--wrap=mdb_env_info
-/* history.h within the process that writes, and reading only what is wanted. */
+/* history.h within the process that writes, overtaken by it, and reading only what is wanted. */
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -20,7 +21,8 @@
 static char dir[64];
 static struct fake fake;
 static struct sm_diag diag;
-static size_t commits_since;
+static size_t commits_since;	/* what looks believe */
+static unsigned looks_overtaken;	/* so many of them; 0: all */
 
 int __real_mdb_env_info(MDB_env *env, MDB_envinfo *info);
 int __wrap_mdb_env_info(MDB_env *env, MDB_envinfo *info)
@@ -28,12 +30,14 @@ int __wrap_mdb_env_info(MDB_env *env, MDB_envinfo *info)
 	int rc = __real_mdb_env_info(env, info);
 
 	info->me_last_txnid += commits_since;
+	if (looks_overtaken && --looks_overtaken == 0)
+		commits_since = 0;
 	return rc;
 }
 
 static int setup(void **state)
 {
-	commits_since = 0;
+	commits_since = looks_overtaken = 0;
 	snprintf(dir, sizeof(dir), "/dev/shm/shardmeter-beside-XXXXXX");
 	fake_init(&fake, 1);
 	return mkdtemp(dir) ? 0 : -1;
@@ -63,7 +67,8 @@ static void append(struct store *s, uint64_t now_ms)
 	struct view v;
 
 	assert_int_equal(view_init(&v, snapshots, 1), 0);
-	assert_int_equal(store_append(s, &v, now_ms, &diag), 0);
+	assert_int_equal(store_append(s, &v, &(struct store_tick){ .now_ms = now_ms,
+		.due_ms = now_ms }, &diag), 0);
 	view_release(&v);
 }
 
@@ -82,11 +87,11 @@ static struct store *store_with_rows(unsigned nseries, unsigned nrows)
 	return s;
 }
 
-static struct history *open_beside(void)
+static struct history *open_reader(void)
 {
 	struct history *h = NULL;
 
-	assert_int_equal(history_open_beside(dir, &h, &diag), 0);
+	assert_int_equal(history_open(dir, &h, &diag), 0);
 	return h;
 }
 
@@ -115,7 +120,7 @@ static void beside__opened_and_closed__leaves_the_writers_lock(void **state)
 	int before = lock_seen_by_others();
 
 	assert_int_not_equal(before, F_UNLCK);
-	h = open_beside();
+	h = open_reader();
 	assert_int_equal(lock_seen_by_others(), before);
 	history_close(h);
 	assert_int_equal(lock_seen_by_others(), before);
@@ -125,7 +130,7 @@ static void beside__opened_and_closed__leaves_the_writers_lock(void **state)
 static void beside__read_while_written__sees_each_row_whole(void **state)
 {
 	struct store *s = store_with_rows(FAKE_SERIES, 1);
-	struct history *h = open_beside();
+	struct history *h = open_reader();
 	struct history_row row;
 	struct history_value v;
 	unsigned i, n, at;
@@ -144,24 +149,52 @@ static void beside__read_while_written__sees_each_row_whole(void **state)
 	store_close(s);
 }
 
-static void beside__two_commits_during_a_look__says_busy_until_opened_again(void **state)
+static void look__overtaken__is_void_and_taken_again(void **state)
 {
 	struct store *s = store_with_rows(3, 4);
-	struct history *h = open_beside();
+	struct history *h = open_reader();
 	struct history_row row;
+	struct history_value v;
 
 	commits_since = 1;
 	assert_int_equal(history_next_row(h, &row), 1);
+	assert_int_equal(row.at_ms, 10000);
+	commits_since = 2;
+	looks_overtaken = 5;
+	assert_int_equal(history_next_row(h, &row), 1);
+	assert_int_equal(row.at_ms, 20000);
+	assert_int_equal(commits_since, 0);
+	assert_int_equal(history_next_value(h, &v), 1);
+	assert_int_equal(v.units, 100);
 	commits_since = 2;
 	assert_int_equal(history_next_row(h, &row), -EBUSY);
 	assert_non_null(strstr(history_error(h), "too fast"));
-	commits_since = 0;
-	assert_int_equal(history_next_row(h, &row), -EBUSY);
 	assert_int_equal(history_damaged(h), 0);
+	commits_since = 0;
+	assert_int_equal(history_next_row(h, &row), 1);
+	assert_int_equal(row.at_ms, 30000);
 	history_close(h);
-	h = open_beside();
+	store_close(s);
+}
+
+/* As another container sees it, or a disk that is mounted read-only. */
+static void open__without_permission_to_write__reads(void **state)
+{
+	struct store *s = store_with_rows(3, 4);
+	struct history_row row;
+	struct history *h;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, PLACE_DATA);
+	assert_int_equal(chmod(path, 0440), 0);
+	snprintf(path, sizeof(path), "%s/%s-lock", dir, PLACE_DATA);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(chmod(dir, 0550), 0);
+	h = open_reader();
 	assert_int_equal(history_next_row(h, &row), 1);
 	history_close(h);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(chmod(dir, 0750), 0);
 	store_close(s);
 }
 
@@ -177,7 +210,7 @@ static int find_ids(void *ctx, const struct history_series *series)
 static void want__some_series__gives_only_those(void **state)
 {
 	struct store *s = store_with_rows(20, 3);
-	struct history *h = open_beside();
+	struct history *h = open_reader();
 	struct history_row row;
 	struct history_value v;
 	uint8_t ids[8] = { 0 };
@@ -219,7 +252,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(beside__opened_and_closed__leaves_the_writers_lock),
 		TEST(beside__read_while_written__sees_each_row_whole),
-		TEST(beside__two_commits_during_a_look__says_busy_until_opened_again),
+		TEST(look__overtaken__is_void_and_taken_again),
+		TEST(open__without_permission_to_write__reads),
 		TEST(want__some_series__gives_only_those),
 	};
 
