@@ -93,10 +93,10 @@ extern const struct cli_option cli_common_options[CLI_COMMON_OPTIONS + 1];
 /* All subcommands in the order of the help; ends with NULL. */
 extern const struct cli_command *const cli_commands[];
 
-extern const struct cli_command cli_cmd_ls, cli_cmd_dump, cli_cmd_writers, cli_cmd_inc, cli_cmd_dec,
-	cli_cmd_set, cli_cmd_observe, cli_cmd_time, cli_cmd_rm, cli_cmd_gc, cli_cmd_check,
-	cli_cmd_size, cli_cmd_doctor, cli_cmd_history, cli_cmd_version, cli_cmd_help, cli_cmd_get,
-	cli_cmd_watch;
+extern const struct cli_command cli_cmd_ls, cli_cmd_get, cli_cmd_watch, cli_cmd_dump, cli_cmd_push,
+	cli_cmd_writers, cli_cmd_inc, cli_cmd_dec, cli_cmd_set, cli_cmd_observe, cli_cmd_time,
+	cli_cmd_batch, cli_cmd_rm, cli_cmd_gc, cli_cmd_check, cli_cmd_size, cli_cmd_doctor,
+	cli_cmd_history, cli_cmd_completion, cli_cmd_version, cli_cmd_help;
 
 /* One run of a subcommand. */
 struct cli {

@@ -10,11 +10,13 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "args.h"
 #include "file.h"
@@ -22,8 +24,8 @@
 
 const struct cli_command *const cli_commands[] = { &cli_cmd_ls, &cli_cmd_get, &cli_cmd_watch,
 	&cli_cmd_dump, &cli_cmd_inc, &cli_cmd_dec, &cli_cmd_set, &cli_cmd_observe, &cli_cmd_time,
-	&cli_cmd_writers, &cli_cmd_history, &cli_cmd_rm, &cli_cmd_gc, &cli_cmd_check, &cli_cmd_size,
-	&cli_cmd_doctor, &cli_cmd_version, &cli_cmd_help, NULL };
+	&cli_cmd_batch, &cli_cmd_writers, &cli_cmd_history, &cli_cmd_rm, &cli_cmd_gc,
+	&cli_cmd_check, &cli_cmd_size, &cli_cmd_doctor, &cli_cmd_version, &cli_cmd_help, NULL };
 
 const struct cli_option cli_common_options[] = {
 	[CLI_OPT_SEGMENT] = { "segment", 'S', "NAME", NULL,
@@ -135,11 +137,30 @@ static int run(struct cli *c, int argc, char **argv)
 	return cli_finish(c, rc);
 }
 
+/* A standard stream that is closed shall fail, not be the next file that is opened. */
+static void occupy_streams(void)
+{
+	static const int modes[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+	int fd;
+
+	for (int i = 0; i < 3; i++) {
+		if (fcntl(i, F_GETFD) >= 0)
+			continue;
+		fd = open("/dev/null", modes[i] | O_CLOEXEC);
+		if (fd >= 0 && fd != i) {
+			dup3(fd, i, O_CLOEXEC);
+			close(fd);
+		}
+	}
+}
+
 int cli_main(int argc, char **argv)
 {
 	struct cli c = { 0 };
-	int rc = parse_common(&c, argc, argv);
+	int rc;
 
+	occupy_streams();
+	rc = parse_common(&c, argc, argv);
 	if (rc)
 		return rc;
 	if (c.version || (c.help && optind == argc)) {

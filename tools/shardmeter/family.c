@@ -343,8 +343,8 @@ int fam_verify(const struct cli *c, struct fam *f)
 		if (refused_without_slot(now, i) == refused_without_slot(f->snapshot, i))
 			continue;
 		reason = sm_refused_reason(i);
-		/* Ours would have failed in fam_declare(): it is that of a command beside this one. */
-		if (reason && strcmp(reason, "conflict") == 0)
+		/* Ours have failed in fam_declare(), or it is that of a command beside this one. */
+		if (reason && (strcmp(reason, "conflict") == 0 || strcmp(reason, "invalid") == 0))
 			continue;
 		if (reason && strcmp(reason, "cap") == 0)
 			cli_note(c,

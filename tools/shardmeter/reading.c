@@ -27,7 +27,7 @@ void number_text(const struct number *n, char ret_text[CLI_TEXT_MAX])
 		ret_text + negative, CLI_TEXT_MAX - 1);
 }
 
-static struct number of_units(__int128 units, unsigned decimals)
+struct number number_of_units(__int128 units, unsigned decimals)
 {
 	struct number n = { .is_set = true, .exact = true, .decimals = decimals, .units = units };
 
@@ -35,9 +35,72 @@ static struct number of_units(__int128 units, unsigned decimals)
 	return n;
 }
 
-static struct number of_double(double v)
+struct number number_of_double(double v)
 {
 	return (struct number){ .is_set = true, .value = v };
+}
+
+/* [+-]digits[.digits][e[+-]digits], all of it: to digits without a point and decimals. */
+static bool split_decimal(
+	const char *s, const char *end, char digits[32], int *ret_n, long *ret_decimals)
+{
+	bool point = false, any = false, fits = true;
+	long decimals = 0, exponent = 0;
+	int n = 0;
+
+	for (; s < end && (isdigit((unsigned char)*s) || (*s == '.' && !point)); s++) {
+		if (*s == '.') {
+			point = true;
+			continue;
+		}
+		any = true;
+		decimals += point;
+		fits &= n < 28;
+		if (fits && (n || *s != '0'))
+			digits[n++] = *s;
+	}
+	if (any && s < end && (*s == 'e' || *s == 'E')) {
+		bool negative = s + 1 < end && s[1] == '-';
+
+		s += 1 + (s + 1 < end && (s[1] == '-' || s[1] == '+'));
+		any = s < end;
+		for (; s < end && isdigit((unsigned char)*s); s++)
+			exponent = exponent < 10000 ? 10 * exponent + (*s - '0') : exponent;
+		exponent = negative ? -exponent : exponent;
+	}
+	digits[n] = '\0';
+	*ret_n = fits ? n : -1;
+	*ret_decimals = decimals - exponent;
+	return any && s == end;
+}
+
+bool number_parse(const char *text, size_t len, struct number *ret)
+{
+	bool negative = len && text[0] == '-', sign = len && (text[0] == '-' || text[0] == '+');
+	char digits[32], copy[64];
+	long decimals;
+	int n;
+	__int128 units = 0;
+
+	if (len >= sizeof(copy) || !split_decimal(text + sign, text + len, digits, &n, &decimals))
+		return false;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	*ret = number_of_double(strtod(copy, NULL));
+	while (n > 0 && decimals > 0 && digits[n - 1] == '0') {
+		n--;
+		decimals--;
+	}
+	if (n < 0 || (n && (decimals > 9 || n - decimals > 36)))
+		return !isinf(ret->value);
+	for (int i = 0; i < n; i++)
+		units = 10 * units + (digits[i] - '0');
+	for (; n && decimals < 0; decimals++)
+		units *= 10;
+	ret->exact = true;
+	ret->units = negative ? -units : units;
+	ret->decimals = n ? (unsigned)decimals : 0;
+	return true;
 }
 
 /* With as many decimals as both need; false if that does not fit. */
@@ -65,8 +128,8 @@ static struct number combine(struct number a, struct number b, int sign)
 	if (a.exact && b.exact && align(&left, &right) &&
 		!(sign > 0 ? __builtin_add_overflow(left.units, right.units, &units)
 			   : __builtin_sub_overflow(left.units, right.units, &units)))
-		return of_units(units, left.decimals);
-	return of_double(a.value + sign * b.value);
+		return number_of_units(units, left.decimals);
+	return number_of_double(a.value + sign * b.value);
 }
 
 struct number number_add(struct number a, struct number b)
@@ -84,13 +147,14 @@ static struct number of_value(const struct sm_value *v)
 	if (!v->is_set)
 		return (struct number){ 0 };
 	if (!v->is_integer)
-		return of_double(v->value);
-	return of_units(v->is_signed ? (int64_t)v->units : (__int128)v->units, v->decimals);
+		return number_of_double(v->value);
+	return number_of_units(v->is_signed ? (int64_t)v->units : (__int128)v->units, v->decimals);
 }
 
 static struct number of_sum(const struct sm_sum *s)
 {
-	return s->is_integer ? of_units((__int128)s->units, s->decimals) : of_double(s->value);
+	return s->is_integer ? number_of_units((__int128)s->units, s->decimals)
+			     : number_of_double(s->value);
 }
 
 /* ---- readings ---- */
@@ -243,11 +307,11 @@ struct number reading_field(const struct reading *r, const struct field *f)
 	switch (f->kind) {
 	case FIELD_SUM: return r->number;
 	case FIELD_AVG:
-		return r->total ? of_double(r->number.value / (double)r->total)
+		return r->total ? number_of_double(r->number.value / (double)r->total)
 				: (struct number){ 0 };
 	case FIELD_QUANTILE:
 		v = r->mixed ? NAN : quantile(r, f->q);
-		return isnan(v) ? (struct number){ 0 } : of_double(v);
-	default: return of_units((__int128)r->total, 0);
+		return isnan(v) ? (struct number){ 0 } : number_of_double(v);
+	default: return number_of_units((__int128)r->total, 0);
 	}
 }

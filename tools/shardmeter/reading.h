@@ -19,6 +19,15 @@ struct number {
 };
 
 void number_text(const struct number *n, char ret_text[CLI_TEXT_MAX]);
+
+/* A finite decimal number, with an exponent perhaps; exact if it has at most 9 decimals and 28 digits.
+ * False if it is none. */
+bool number_parse(const char *text, size_t len, struct number *ret);
+
+/* units / 10^decimals, and v itself */
+struct number number_of_units(__int128 units, unsigned decimals);
+struct number number_of_double(double v);
+
 struct number number_add(struct number a, struct number b);
 /* a - b */
 struct number number_subtract(struct number a, struct number b);
