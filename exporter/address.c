@@ -2,6 +2,7 @@
 /* address.c - listen addresses and host names; see address.h. */
 #include "exporter/address.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
@@ -66,7 +67,8 @@ static int in_list(const char *host, const char *list)
 		if (n && n < sizeof(item)) {
 			memcpy(item, list, n);
 			item[n] = '\0';
-			if (address_host(item, name, sizeof(name)) == 0 && strcmp(name, host) == 0)
+			if (address_host(item, name, sizeof(name)) == 0 && *name &&
+			    strcmp(name, host) == 0)
 				return 1;
 		}
 		list += n;
@@ -74,15 +76,29 @@ static int in_list(const char *host, const char *list)
 	return 0;
 }
 
-int address_allowed(const char *header, const char *listen_address, const char *list)
+static int is_ip(const char *host)
 {
-	char host[HOST_MAX], listen_host[HOST_MAX];
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+}
+
+int address_allowed(const char *header, const char *list)
+{
+	char host[HOST_MAX];
 
 	if (address_host(header, host, sizeof(host)) < 0)
 		return in_list("", list);	/* only if all are */
-	return in_list(host, "localhost,127.0.0.1,[::1]") || in_list(host, list) ||
-		(*host && address_host(listen_address, listen_host, sizeof(listen_host)) == 0 &&
-			strcmp(host, listen_host) == 0);
+	return strcmp(host, "localhost") == 0 || is_ip(host) || in_list(host, list);
+}
+
+int address_check(const char *address)
+{
+	const char *port = strrchr(address, ':');
+	char host[HOST_MAX];
+
+	return port && port[1] && address_host(address, host, sizeof(host)) == 0 &&
+		strtoul(port + 1, NULL, 10) <= 65535 ? 0 : -EINVAL;
 }
 
 static int open_socket(const struct addrinfo *ai)
@@ -108,8 +124,7 @@ int address_listen(const char *address, char *error, size_t size)
 	const char *port = strrchr(address, ':');
 	int rc = -EINVAL, failed;
 
-	if (!port || address_host(address, host, sizeof(host)) < 0 || !port[1] ||
-	    strtoul(port + 1, NULL, 10) > 65535) {
+	if (address_check(address) < 0 || address_host(address, host, sizeof(host)) < 0) {
 		snprintf(error, size, "\"%.100s\" is not of the form ADDRESS:PORT", address);
 		return -EINVAL;
 	}

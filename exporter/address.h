@@ -13,6 +13,9 @@
  */
 int address_listen(const char *address, char *error, size_t size);
 
+/* address_check - is it of that form? Names are not looked up. 0 or -EINVAL. */
+int address_check(const char *address);
+
 /* address_of - "127.0.0.1:10464" of a listening socket. */
 void address_of(int fd, char *ret_text, size_t size);
 
@@ -21,10 +24,10 @@ void address_of(int fd, char *ret_text, size_t size);
 int address_host(const char *text, char *ret_host, size_t size);
 
 /*
- * address_allowed - may a request use this Host header? Allowed are localhost, 127.0.0.1, ::1, the
- * host of the listen address, and those in list (separated by commas; * is all). A web page that
- * points a name of its own at this machine would otherwise read from here.
+ * address_allowed - may a request use this Host header? Allowed are localhost, IP addresses, and the
+ * names in list (separated by commas; * is all). A web page that points a name of its own at this
+ * machine would otherwise read from here; with an address there is no such name.
  */
-int address_allowed(const char *header, const char *listen_address, const char *list);
+int address_allowed(const char *header, const char *list);
 
 #endif /* EXPORTER_ADDRESS_H */

@@ -2,51 +2,93 @@
 /*
  * http.c - the exporter's HTTP server; see http.h.
  *
- * What libmicrohttpd 0.9.75 leaves to us: unknown methods and request bodies reach the handler, a
- * missing or doubled Host header too; its timeout is of inactivity only; it does not close idle
- * connections when it is told to stop. So every connection is on a list, with a mark while a
- * request is being answered, and draining shuts down those without.
+ * What libmicrohttpd 0.9.75 leaves to us: malformed requests and unknown methods reach the handler
+ * (request.c judges them), its timeout is of inactivity only and its limit can be filled (conns.c), it
+ * does not close idle connections when it is told to stop, and a handler that takes long stops all
+ * connections of its thread (jobs.c).
  *
- * The handler runs on the server's one thread, `stopping` and the list of connections have
- * a lock.
+ * An exchange is one request and its answer. libmicrohttpd makes it when it has the request line, gives
+ * it to each call of the handler, and says when it is over. An exchange that is a job is suspended
+ * meanwhile; its handler is called once more when the page is there.
  */
 #include "exporter/http.h"
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "exporter/address.h"
+#include "exporter/clock.h"
+#include "exporter/conns.h"
+#include "exporter/gate.h"
+#include "exporter/jobs.h"
 #include "exporter/log.h"
-#include "exporter/pages.h"
+#include "exporter/request.h"
 
+#define LANES			2	/* this machine, all others */
+#define WORKERS			2	/* threads of a lane */
 #define CONNECTION_MEMORY	16384u
 #define KEEP_ALIVE_S		330u	/* Prometheus keeps an idle connection for 5 minutes */
+#define JOBS_MAX		16u
+#define JOBS_STOP_MS		1000u
 #define DRAIN_STEP_NS		10000000
+#define SPARE_FDS		64u	/* besides those of connections */
+/* What a client says of its time is believed up to this many times --web.response-timeout. */
+#define TIMEOUT_FACTOR_MAX	4u
 
-/* An open connection. */
-struct connection {
-	struct connection *next, **link;
-	int fd;
-	int busy;		/* a request is being answered */
+#define SLOW_PATHS	"/api/v1/"
+#define PLAIN_TYPE	"text/plain; charset=utf-8"
+
+struct worker {
+	struct MHD_Daemon *daemon;
+	struct http *http;
+	unsigned lane;
+	atomic_uint connections;
+};
+
+/* What SIGHUP may change, as numbers that can be read while they are written. */
+struct settings {
+	_Atomic uint64_t max_requests, response_timeout_ns, timeout_offset_ns;
 };
 
 struct http {
-	struct MHD_Daemon *daemon;
 	struct pages pages;
-	const char *listen_address;
-	const char *allowed_hosts;
-	pthread_mutex_t mutex;	/* of what follows */
-	struct connection *connections;
-	int stopping;
+	struct conns *conns;
+	struct gate *gate;
+	struct jobs *jobs;
+	struct worker worker[LANES][WORKERS];
+	struct settings settings;
+	char *telemetry_path;
+	atomic_uint scrapes[LANES];	/* being answered */
+	atomic_uint arriving;		/* handed to a worker that has not seen them yet */
+	_Atomic uint64_t rejected;
+	atomic_int stopping;
+	pthread_mutex_t mutex;		/* of allowed_hosts */
+	char *allowed_hosts;
+};
+
+struct exchange {
+	struct job job;
+	struct http *http;
+	struct worker *worker;
+	struct MHD_Connection *connection;
+	struct request_target target;
+	int target_rc;
+	struct request_head head;
+	struct request r;
+	int has_head;
+	int is_scrape;			/* counted in http.scrapes */
+	int has_page;			/* the job is done, with this result: */
+	int rc;
+	struct page page;
 };
 
 /* ---- answers -------------------------------------------------------------------------------- */
@@ -54,161 +96,253 @@ struct http {
 /* Headers of every answer: nothing here is for a browser to run, frame or guess at. */
 static const char *const headers[][2] = {
 	{ "X-Content-Type-Options", "nosniff" },
-	{ "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'" },
+	{ "Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; "
+				     "frame-ancestors 'none'" },
 	{ "Referrer-Policy", "no-referrer" },
 	{ "Cache-Control", "no-store" },
 };
 
-/* Answer with body, which is taken over. */
-static enum MHD_Result answer(struct http *h, struct MHD_Connection *c, unsigned status,
-	const char *type, struct buf *body, int close_after)
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+	if (value)
+		MHD_add_response_header(response, name, value);
+}
+
+/* Answer with a page, whose body is taken over. */
+static enum MHD_Result answer(struct exchange *x, struct page *page, int close_after)
 {
 	struct MHD_Response *response;
 	enum MHD_Result rc;
 	size_t i;
 
-	response = MHD_create_response_from_buffer_with_free_callback(body->len, body->data, free);
+	response = MHD_create_response_from_buffer_with_free_callback(page->body.len,
+		page->body.data, free);
 	if (!response) {
-		buf_free(body);
+		buf_free(&page->body);
 		return MHD_NO;
 	}
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, page->type);
+	add_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, page->encoding);
+	add_header(response, MHD_HTTP_HEADER_VARY, page->vary);
 	for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
-		MHD_add_response_header(response, headers[i][0], headers[i][1]);
-	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	pthread_mutex_lock(&h->mutex);
-	close_after |= h->stopping;
-	pthread_mutex_unlock(&h->mutex);
-	if (close_after)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-	rc = MHD_queue_response(c, status, response);
+		add_header(response, headers[i][0], headers[i][1]);
+	if (page->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		add_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	if (page->status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+	if (close_after || atomic_load(&x->http->stopping))
+		add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	rc = MHD_queue_response(x->connection, page->status, response);
 	MHD_destroy_response(response);
 	return rc;
 }
 
-static enum MHD_Result refuse(struct http *h, struct MHD_Connection *c, unsigned status,
-	const char *why)
+static enum MHD_Result say(struct exchange *x, unsigned status, const char *what, int close_after)
 {
-	struct buf body = { 0 };
+	struct page page = { .status = status, .type = PLAIN_TYPE };
 
-	buf_printf(&body, "%s\n", why);
-	if (body.failed)
-		return MHD_NO;
+	buf_printf(&page.body, "%s\n", what);
+	return page.body.failed ? MHD_NO : answer(x, &page, close_after);
+}
+
+static enum MHD_Result refuse(struct exchange *x, unsigned status, const char *why)
+{
 	log_debug("request refused", "reason", why);
-	return answer(h, c, status, "text/plain; charset=utf-8", &body, 1);
+	return say(x, status, why, 1);
+}
+
+/* ---- jobs ----------------------------------------------------------------------------------- */
+
+static void work(struct job *job)
+{
+	struct exchange *x = (struct exchange *)(void *)job;
+
+	x->rc = x->http->pages.slow(x->http->pages.slow_ctx, &x->r, &x->page);
+	x->has_page = 1;
+	MHD_resume_connection(x->connection);
+}
+
+static enum MHD_Result begin_job(struct exchange *x)
+{
+	if (jobs_reserve(x->http->jobs) < 0) {
+		atomic_fetch_add(&x->http->rejected, 1);
+		return say(x, MHD_HTTP_SERVICE_UNAVAILABLE,
+			"Too many requests for history at once; try again.", 0);
+	}
+	x->job.work = work;
+	MHD_suspend_connection(x->connection);
+	jobs_push(x->http->jobs, &x->job);
+	return MHD_YES;
 }
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
-struct host_search {
-	unsigned n;
-	const char *value;
-};
-
-static enum MHD_Result count_host(void *cls, enum MHD_ValueKind kind, const char *key,
-	const char *value)
-{
-	struct host_search *search = cls;
-
-	(void)kind;
-	if (strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0) {
-		search->n++;
-		search->value = value;
-	}
-	return MHD_YES;
-}
-
-static int has_body(struct MHD_Connection *c)
-{
-	const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND,
-		MHD_HTTP_HEADER_CONTENT_LENGTH);
-
-	return (length && strcmp(length, "0") != 0) ||
-		MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
-}
-
-/* 0, or the status with which a request is refused; *ret_why says why. */
-static unsigned check_request(struct http *h, struct MHD_Connection *c, const char *method,
-	const char *version, const char **ret_why)
-{
-	struct host_search host = { 0 };
-
-	if (has_body(c)) {
-		*ret_why = "A request body has no meaning here.";
-		return MHD_HTTP_BAD_REQUEST;
-	}
-	MHD_get_connection_values(c, MHD_HEADER_KIND, count_host, &host);
-	if (host.n > 1 || (host.n == 0 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0)) {
-		*ret_why = "A request needs one Host header.";
-		return MHD_HTTP_BAD_REQUEST;
-	}
-	if (host.n && !address_allowed(host.value ? host.value : "", h->listen_address,
-		h->allowed_hosts)) {
-		*ret_why = "This host name is not served; see --web.allowed-hosts.";
-		return MHD_HTTP_MISDIRECTED_REQUEST;
-	}
-	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
-		*ret_why = "Only GET and HEAD.";
-		return MHD_HTTP_METHOD_NOT_ALLOWED;
-	}
-	return 0;
-}
-
-static void set_busy(struct http *h, struct MHD_Connection *c, int busy)
+static struct conn *conn_of(struct MHD_Connection *c)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c,
 		MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct connection *conn = info ? info->socket_context : NULL;
 
-	pthread_mutex_lock(&h->mutex);
-	if (conn)
-		conn->busy = busy;
-	pthread_mutex_unlock(&h->mutex);
+	return info ? info->socket_context : NULL;
 }
 
-/* Called once when the headers are there, and once more to answer. */
+static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *key,
+	size_t key_size, const char *value, size_t value_size)
+{
+	(void)kind;
+	request_head_add(cls, key, key_size, value ? value : "", value_size);
+	return MHD_YES;
+}
+
+/* When the answer has to be there, and when it has to be taken. */
+static void set_deadlines(struct exchange *x)
+{
+	const struct settings *s = &x->http->settings;
+	uint64_t now = clock_now(), allowed = atomic_load(&s->response_timeout_ns);
+	uint64_t given = (uint64_t)(x->head.timeout_seconds * 1e9), off;
+	struct conn *conn = conn_of(x->connection);
+
+	if (given) {
+		allowed = given < TIMEOUT_FACTOR_MAX * allowed ? given : TIMEOUT_FACTOR_MAX * allowed;
+		off = atomic_load(&s->timeout_offset_ns);
+		x->r.deadline_ns = now + allowed - (off < allowed / 2 ? off : allowed / 2);
+	} else {
+		x->r.deadline_ns = now + allowed;
+	}
+	if (conn)
+		conn_busy(x->http->conns, conn, now + allowed);
+}
+
+/* The headers are there: is this a request at all? */
+static unsigned check(struct exchange *x, const char *method, const char *version, const char **ret_why)
+{
+	const struct conn *conn = conn_of(x->connection);
+	struct http *h = x->http;
+	unsigned status;
+
+	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, on_header, &x->head);
+	set_deadlines(x);
+	pthread_mutex_lock(&h->mutex);
+	status = request_refuse(&x->head, method, version, conn && conn_is_unix(conn),
+		h->allowed_hosts, ret_why);
+	pthread_mutex_unlock(&h->mutex);
+	if (!status && x->target_rc < 0) {
+		*ret_why = x->target_rc == -ENOMEM ? "Out of memory." : "The path is malformed.";
+		status = x->target_rc == -ENOMEM ? MHD_HTTP_INTERNAL_SERVER_ERROR :
+			MHD_HTTP_BAD_REQUEST;
+	}
+	if (!status && (x->head.accept.failed || x->head.accept_encoding.failed)) {
+		*ret_why = "Out of memory.";
+		status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+	}
+	return status;
+}
+
+/* Count a scrape, for as long as its answer is in memory. 0 if there are too many. */
+static int begin_scrape(struct exchange *x)
+{
+	atomic_uint *scrapes = &x->http->scrapes[x->worker->lane];
+
+	x->is_scrape = 1;
+	return atomic_fetch_add(scrapes, 1) < atomic_load(&x->http->settings.max_requests);
+}
+
+static enum MHD_Result dispatch(struct exchange *x)
+{
+	struct http *h = x->http;
+
+	x->r.path = x->target.path;
+	x->r.nparams = x->target.nparams;
+	x->r.param = x->target.param;
+	x->r.accept = x->head.accept.data;
+	x->r.accept_encoding = x->head.accept_encoding.data;
+	x->r.stopping = atomic_load(&h->stopping);
+	if (strcmp(x->r.path, h->telemetry_path) == 0) {
+		if (!begin_scrape(x)) {
+			atomic_fetch_add(&h->rejected, 1);
+			return say(x, MHD_HTTP_SERVICE_UNAVAILABLE,
+				"Too many scrapes at once; see --web.max-requests.", 0);
+		}
+		x->rc = pages_scrape(&h->pages, &x->r, &x->page);
+	} else if (h->pages.slow && strncmp(x->r.path, SLOW_PATHS, strlen(SLOW_PATHS)) == 0) {
+		return begin_job(x);
+	} else {
+		x->rc = pages_answer(&h->pages, &x->r, &x->page);
+	}
+	x->has_page = 1;
+	return MHD_YES;
+}
+
+/* Called when the headers are there, again to answer, and once more after a job. */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url,
 	const char *method, const char *version, const char *upload_data, size_t *upload_data_size,
 	void **request)
 {
-	static int seen;
-	struct http *h = cls;
-	struct request r = { .path = url };
-	struct page page;
+	struct exchange *x = *request;
+	enum MHD_Result rc = MHD_YES;
 	unsigned status;
 	const char *why;
-	int rc;
 
+	(void)cls;
+	(void)url;
 	(void)upload_data;
-	set_busy(h, c, 1);
-	status = check_request(h, c, method, version, &why);
-	if (status)
-		return refuse(h, c, status, why);
-	if (!*request) {
-		*request = &seen;
-		return MHD_YES;
-	}
-	if (*upload_data_size)
+	if (!x || *upload_data_size)
 		return MHD_NO;
-	pthread_mutex_lock(&h->mutex);
-	r.stopping = h->stopping;
-	pthread_mutex_unlock(&h->mutex);
-	rc = pages_answer(&h->pages, &r, &page);
-	if (rc == -ENOENT)
-		return refuse(h, c, MHD_HTTP_NOT_FOUND, "There is nothing here; see /.");
-	if (rc < 0)
-		return refuse(h, c, MHD_HTTP_INTERNAL_SERVER_ERROR, "Out of memory.");
+	if (!x->has_head) {
+		x->has_head = 1;
+		x->connection = c;
+		status = check(x, method, version, &why);
+		return status ? refuse(x, status, why) : MHD_YES;
+	}
+	if (!x->has_page)
+		rc = dispatch(x);
+	if (!x->has_page)
+		return rc;
+	if (x->rc == -ENOENT)
+		return say(x, MHD_HTTP_NOT_FOUND, "There is nothing here; see /.", 0);
+	if (x->rc < 0)
+		return say(x, MHD_HTTP_INTERNAL_SERVER_ERROR, "Out of memory.", 1);
+	if (x->page.status == MHD_HTTP_SERVICE_UNAVAILABLE && x->is_scrape)
+		atomic_fetch_add(&x->http->rejected, 1);
 	MHD_set_connection_option(c, MHD_CONNECTION_OPTION_TIMEOUT, KEEP_ALIVE_S);
-	return answer(h, c, page.status, page.type, &page.body, 0);
+	rc = answer(x, &x->page, 0);
+	memset(&x->page, 0, sizeof(x->page));
+	return rc;
+}
+
+/* The request line is there: an exchange begins. */
+static void *on_target(void *cls, const char *target, struct MHD_Connection *c)
+{
+	struct worker *w = cls;
+	struct exchange *x = calloc(1, sizeof(*x));
+
+	(void)c;
+	if (!x)
+		return NULL;
+	x->http = w->http;
+	x->worker = w;
+	x->target_rc = request_target(target, &x->target);
+	return x;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *c, void **request,
 	enum MHD_RequestTerminationCode how)
 {
-	(void)request;
+	struct exchange *x = *request;
+	struct worker *w = cls;
+	struct conn *conn = conn_of(c);
+
 	(void)how;
-	set_busy(cls, c, 0);
+	if (conn)
+		conn_idle(w->http->conns, conn);
+	if (!x)
+		return;
+	if (x->is_scrape)
+		atomic_fetch_sub(&x->http->scrapes[w->lane], 1);
+	request_target_release(&x->target);
+	request_head_release(&x->head);
+	buf_free(&x->page.body);
+	free(x);
+	*request = NULL;
 }
 
 /* ---- connections ---------------------------------------------------------------------------- */
@@ -217,53 +351,55 @@ static void on_connection(void *cls, struct MHD_Connection *c, void **socket_con
 	enum MHD_ConnectionNotificationCode what)
 {
 	const union MHD_ConnectionInfo *info;
-	struct connection *conn = *socket_context;
-	struct http *h = cls;
+	struct worker *w = cls;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		conn = calloc(1, sizeof(*conn));
 		info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
-		if (!conn || !info) {
-			free(conn);
-			return;
-		}
-		conn->fd = info->connect_fd;
-		*socket_context = conn;
-	}
-	if (!conn)
+		*socket_context = info ? conns_add(w->http->conns, info->connect_fd) : NULL;
+		atomic_fetch_add(&w->connections, 1);
+		atomic_fetch_sub(&w->http->arriving, 1);
 		return;
-	pthread_mutex_lock(&h->mutex);
-	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		conn->next = h->connections;
-		conn->link = &h->connections;
-		if (conn->next)
-			conn->next->link = &conn->next;
-		h->connections = conn;
-	} else {
-		/* The descriptor is closed after this: nobody finds it on the list any more. */
-		*conn->link = conn->next;
-		if (conn->next)
-			conn->next->link = conn->link;
-		free(conn);
 	}
-	pthread_mutex_unlock(&h->mutex);
+	if (*socket_context)
+		conns_remove(w->http->conns, *socket_context);
+	*socket_context = NULL;
+	atomic_fetch_sub(&w->connections, 1);
 }
 
-/* How many there are, after shutting down those that wait for a request, or all. */
-static unsigned shut_down(struct http *h, int all)
+/* Give a connection to a serving thread, which closes it if it cannot take it. */
+static int hand_over(const struct worker *w, int fd)
 {
-	const struct connection *conn;
-	unsigned n = 0;
+	/* Who the peer is does not matter to it: conns.c asks the kernel. */
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 
-	pthread_mutex_lock(&h->mutex);
-	for (conn = h->connections; conn; conn = conn->next, n++)
-		if (all || !conn->busy)
-			shutdown(conn->fd, SHUT_RDWR);
-	pthread_mutex_unlock(&h->mutex);
-	return n;
+	atomic_fetch_add(&w->http->arriving, 1);
+	if (MHD_add_connection(w->daemon, fd, &nobody, sizeof(nobody)) == MHD_YES)
+		return 0;
+	atomic_fetch_sub(&w->http->arriving, 1);
+	return -EIO;
 }
 
-/* ---- start and stop ------------------------------------------------------------------------- */
+/* Hand a new connection to the thread of its lane that has fewer. */
+static void on_accepted(void *ctx, int fd)
+{
+	struct http *h = ctx;
+	int is_unix;
+	struct worker *lane = h->worker[conns_is_local(fd, &is_unix) ? 0 : 1], *w = &lane[0];
+	unsigned i;
+
+	for (i = 1; i < WORKERS; i++)
+		if (atomic_load(&lane[i].connections) < atomic_load(&w->connections))
+			w = &lane[i];
+	if (hand_over(w, fd) < 0)
+		log_debug("a connection could not be taken");
+}
+
+static void on_watch(void *ctx, uint64_t now_ns)
+{
+	struct http *h = ctx;
+
+	conns_watch(h->conns, now_ns);
+}
 
 __attribute__((format(printf, 2, 0)))
 static void on_log(void *cls, const char *format, va_list ap)
@@ -276,73 +412,211 @@ static void on_log(void *cls, const char *format, va_list ap)
 	log_debug("libmicrohttpd", "message", text);
 }
 
-int http_start(int listen_fd, const struct options *o, struct collector *collector,
-	struct http **ret_http)
-{
-	const struct exposition_options exposition = EXPOSITION_DEFAULTS;
-	struct http *h = calloc(1, sizeof(*h));
+/* ---- the self-probe ------------------------------------------------------------------------- */
 
-	if (!h)
-		return -ENOMEM;
-	h->pages.collector = collector;
-	if (exposition_create(&exposition, &h->pages.exposition) < 0) {
-		free(h);
-		return -ENOMEM;
+static int begin_probe(const struct worker *w)
+{
+	static const char request[] = "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n"
+		"Connection: close\r\n\r\n";
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+		return -errno;
+	if (hand_over(w, fds[0]) < 0 ||
+	    send(fds[1], request, sizeof(request) - 1, MSG_NOSIGNAL) < 0) {
+		close(fds[1]);
+		return -EIO;
 	}
-	h->listen_address = o->listen_address;
-	h->allowed_hosts = o->allowed_hosts;
-	pthread_mutex_init(&h->mutex, NULL);
-	h->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0,
-		NULL, NULL, on_request, h,
+	return fds[1];
+}
+
+static int end_probe(int fd, uint64_t deadline_ns)
+{
+	static const char expected[] = "HTTP/1.1 200 ";
+	char got[sizeof(expected) - 1];
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t now = clock_now();
+	int rc = -ETIMEDOUT;
+
+	if (now < deadline_ns && poll(&p, 1, (int)((deadline_ns - now) / CLOCK_MS) + 1) > 0 &&
+	    recv(fd, got, sizeof(got), 0) == (ssize_t)sizeof(got) &&
+	    memcmp(got, expected, sizeof(got)) == 0)
+		rc = 0;
+	close(fd);
+	return rc;
+}
+
+int http_probe(struct http *h, uint64_t timeout_ms)
+{
+	uint64_t began = clock_now(), deadline = began + timeout_ms * CLOCK_MS;
+	int fds[LANES * WORKERS], rc = 0;
+	unsigned i;
+
+	for (i = 0; i < LANES * WORKERS; i++)
+		fds[i] = begin_probe(&h->worker[i / WORKERS][i % WORKERS]);
+	for (i = 0; i < LANES * WORKERS; i++)
+		if (fds[i] < 0 || end_probe(fds[i], deadline) < 0)
+			rc = -ETIMEDOUT;
+	if (h->gate && gate_beat_ns(h->gate) + timeout_ms * CLOCK_MS + CLOCK_S < began)
+		rc = -ETIMEDOUT;
+	return rc;
+}
+
+/* ---- start, change, stop -------------------------------------------------------------------- */
+
+static int start_worker(struct worker *w, const struct options *o)
+{
+	w->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET |
+			MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+		NULL, NULL, on_request, w,
 		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-		MHD_OPTION_LISTEN_SOCKET, listen_fd,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->max_connections,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->max_connections_per_ip,
+		/* conns.c keeps the limit; this one is for what has not reached it yet. */
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->max_connections + SPARE_FDS,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((o->idle_timeout_ms + 999) / 1000),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+		MHD_OPTION_URI_LOG_CALLBACK, on_target, w,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, w,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, w,
 		MHD_OPTION_END);
-	if (!h->daemon) {
-		pthread_mutex_destroy(&h->mutex);
-		exposition_free(h->pages.exposition);
-		free(h);
-		return -EIO;
+	return w->daemon ? 0 : -EIO;
+}
+
+/* Connections need descriptors: take what the hard limit gives. */
+static void raise_fds(uint64_t connections)
+{
+	struct rlimit rl;
+	rlim_t needed = connections + 2 * SPARE_FDS;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur >= needed)
+		return;
+	rl.rlim_cur = rl.rlim_max < needed ? rl.rlim_max : needed;
+	if (setrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur < needed)
+		log_warn("the limit of open files is too low for --web.max-connections");
+}
+
+/* Names under which we are asked: those of the listen addresses, and --web.allowed-hosts. */
+static char *host_list(const struct options *o)
+{
+	struct buf b = { 0 };
+	size_t i;
+
+	for (i = 0; i < o->listen_addresses.n; i++)
+		if (strncmp(o->listen_addresses.item[i], "unix:", 5) != 0)
+			buf_printf(&b, "%s,", o->listen_addresses.item[i]);
+	for (i = 0; i < o->allowed_hosts.n; i++)
+		buf_printf(&b, "%s,", o->allowed_hosts.item[i]);
+	return buf_take(&b);
+}
+
+int http_configure(struct http *h, const struct options *o)
+{
+	const struct conns_limits limits = { .max = o->max_connections,
+		.max_per_ip = o->max_connections_per_ip, .header_timeout_ms = o->header_timeout_ms };
+	char *hosts = host_list(o), *before;
+
+	if (!hosts)
+		return -ENOMEM;
+	pthread_mutex_lock(&h->mutex);
+	before = h->allowed_hosts;
+	h->allowed_hosts = hosts;
+	pthread_mutex_unlock(&h->mutex);
+	free(before);
+	raise_fds(o->max_connections);
+	conns_set_limits(h->conns, &limits);
+	atomic_store(&h->settings.max_requests, o->max_requests);
+	atomic_store(&h->settings.response_timeout_ns, o->response_timeout_ms * CLOCK_MS);
+	atomic_store(&h->settings.timeout_offset_ns, o->timeout_offset_ms * CLOCK_MS);
+	return 0;
+}
+
+int http_start(const struct listener *listeners, size_t n, const struct options *o,
+	const struct pages *pages, struct http **ret_http)
+{
+	const struct conns_limits none = { 0 };
+	struct http *h = calloc(1, sizeof(*h));
+	const struct gate_calls calls = { .accepted = on_accepted, .watch = on_watch, .ctx = h };
+	unsigned i;
+	int rc;
+
+	if (!h)
+		return -ENOMEM;
+	pthread_mutex_init(&h->mutex, NULL);
+	h->pages = *pages;
+	h->telemetry_path = strdup(o->telemetry_path);
+	rc = h->telemetry_path ? conns_create(&none, &h->conns) : -ENOMEM;
+	if (rc == 0)
+		rc = http_configure(h, o);
+	if (rc == 0)
+		rc = jobs_create(JOBS_MAX, &h->jobs);
+	for (i = 0; i < LANES * WORKERS && rc == 0; i++) {
+		h->worker[i / WORKERS][i % WORKERS].http = h;
+		h->worker[i / WORKERS][i % WORKERS].lane = i / WORKERS;
+		rc = start_worker(&h->worker[i / WORKERS][i % WORKERS], o);
+	}
+	if (rc == 0)
+		rc = gate_open(listeners, n, &calls, &h->gate);
+	if (rc < 0) {
+		http_free(h);
+		return rc;
 	}
 	*ret_http = h;
 	return 0;
 }
 
+void http_describe(struct http *h, struct collection_exporter *ret_exporter)
+{
+	struct conns_stats stats;
+
+	conns_stats(h->conns, &stats);
+	ret_exporter->connections = stats.open;
+	ret_exporter->connections_cut = stats.cut_late + stats.cut_for_room;
+	ret_exporter->requests_rejected = atomic_load(&h->rejected);
+}
+
+void http_stop_accepting(struct http *h)
+{
+	atomic_store(&h->stopping, 1);
+	gate_close(h->gate);
+	h->gate = NULL;
+}
+
 int http_drain(struct http *h, uint64_t timeout_ms)
 {
 	const struct timespec step = { .tv_nsec = DRAIN_STEP_NS };
-	uint64_t waited_ns = 0;
-	MHD_socket listen_fd;
+	uint64_t deadline = clock_now() + timeout_ms * CLOCK_MS, now;
 
-	pthread_mutex_lock(&h->mutex);
-	h->stopping = 1;
-	pthread_mutex_unlock(&h->mutex);
-	listen_fd = MHD_quiesce_daemon(h->daemon);
-	if (listen_fd != MHD_INVALID_SOCKET)
-		close(listen_fd);
-	while (shut_down(h, 0) > 0) {
-		if (waited_ns >= timeout_ms * 1000000)
+	while (conns_drain(h->conns) > 0 || atomic_load(&h->arriving)) {
+		now = clock_now();
+		if (now >= deadline)
 			return -ETIMEDOUT;
+		conns_watch(h->conns, now);
 		nanosleep(&step, NULL);
-		waited_ns += DRAIN_STEP_NS;
 	}
 	return 0;
 }
 
-void http_free(struct http *h)
+int http_free(struct http *h)
 {
+	unsigned i;
+
 	if (!h)
-		return;
-	shut_down(h, 1);
-	MHD_stop_daemon(h->daemon);
+		return 0;
+	gate_close(h->gate);
+	h->gate = NULL;
+	if (h->conns)
+		conns_cut_all(h->conns);
+	/* A suspended request must be resumed before its daemon ends. */
+	if (jobs_stop(h->jobs, JOBS_STOP_MS) < 0)
+		return -ETIMEDOUT;
+	for (i = 0; i < LANES * WORKERS; i++)
+		if (h->worker[i / WORKERS][i % WORKERS].daemon)
+			MHD_stop_daemon(h->worker[i / WORKERS][i % WORKERS].daemon);
+	conns_free(h->conns);
+	free(h->allowed_hosts);
+	free(h->telemetry_path);
 	pthread_mutex_destroy(&h->mutex);
-	exposition_free(h->pages.exposition);
 	free(h);
+	return 0;
 }

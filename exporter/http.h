@@ -2,35 +2,44 @@
 /*
  * http.h - the exporter's HTTP server.
  *
- * Depends on collection.h and pages.h. libmicrohttpd with one thread of its own and
- * epoll: a scrape takes milliseconds, and a client that is slow to take its answer holds up nobody.
+ * Depends on collection.h, conns.h, gate.h, jobs.h and pages.h. Four serving threads, each a daemon of
+ * libmicrohttpd with epoll: two for clients on this machine, two for all others, so that whatever
+ * comes from outside, the local agent finds a thread that is free. A fifth (gate.h) accepts, keeps
+ * time and makes room; a sixth (jobs.h) answers what takes long.
  *
- *	/metrics	text format 0.0.4, whatever state the segment and the store are in
- *	/-/healthy	200 while the process serves
- *	/-/ready	200, or 503 with the reasons, as JSON
- *	/		a page with links
- *
- * GET and HEAD only, no request bodies, every answer with its length. Thread: safe.
+ * GET and HEAD only, no request bodies, every answer with its length. Thread: one caller.
  */
 #ifndef EXPORTER_HTTP_H
 #define EXPORTER_HTTP_H
 
 #include "exporter/collection.h"
+#include "exporter/listen.h"
 #include "exporter/options.h"
+#include "exporter/pages.h"
 
 struct http;
 
-/*
- * http_start - serve on a listening socket, which http owns from here on. 0 or -errno.
- */
-int http_start(int listen_fd, const struct options *o, struct collector *collector,
-	struct http **ret_http);
+/* http_start - serve pages on listening sockets. Both stay the caller's, until http_free(). 0 or -errno. */
+int http_start(const struct listener *listeners, size_t n, const struct options *o,
+	const struct pages *pages, struct http **ret_http);
 
-/* http_drain - be not ready, accept nothing new, let running answers finish, at most for
- * timeout_ms. 0, or -ETIMEDOUT when some were cut. */
+/* http_configure - take over what OPTION_LIVE allows to change. 0 or -ENOMEM: nothing changed. */
+int http_configure(struct http *h, const struct options *o);
+
+/* http_probe - ask every serving thread for a page, inside the process. 0, or -ETIMEDOUT when one has
+ * not answered, or the accepting thread stands still. */
+int http_probe(struct http *h, uint64_t timeout_ms);
+
+/* http_describe - the connections' part of collection_exporter. Thread: safe. */
+void http_describe(struct http *h, struct collection_exporter *ret_exporter);
+
+/* http_stop_accepting - be not ready, and accept nothing new. http_drain - wait for running answers,
+ * at most for timeout_ms: 0, or -ETIMEDOUT when some are left. */
+void http_stop_accepting(struct http *h);
 int http_drain(struct http *h, uint64_t timeout_ms);
 
-/* http_free - stop. Cuts what is still running. NULL is allowed. */
-void http_free(struct http *h);
+/* http_free - stop. Cuts what is still running. NULL is allowed. 0, or -ETIMEDOUT when a job does not
+ * end: then the memory belongs to its thread, and the process has to end by _exit(). */
+int http_free(struct http *h);
 
 #endif /* EXPORTER_HTTP_H */

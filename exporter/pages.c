@@ -8,7 +8,7 @@
 
 #include "common/json.h"
 #include "common/utf8.h"
-#include "exporter/log.h"
+#include "exporter/clock.h"
 
 #define JSON_TYPE	"application/json; charset=utf-8"
 #define PLAIN_TYPE	"text/plain; charset=utf-8"
@@ -28,17 +28,27 @@ static int too_late(struct page *page)
 	return 0;
 }
 
-static int metrics(const struct pages *p, const struct request *r, struct page *page)
+int pages_scrape(const struct pages *p, const struct request *r, struct page *ret_page)
 {
+	struct page page = { .status = 200, .type = PLAIN_TYPE };
 	const struct collection *c;
 	int rc = collector_get(p->collector, exposition_flags(r), r->deadline_ns, &c);
 
+	if (rc == 0) {
+		rc = pages_metrics(p, c, r, &page);
+		collection_release(c);
+		if (rc == 0 && r->deadline_ns && clock_now() > r->deadline_ns) {
+			buf_free(&page.body);
+			page = (struct page){ .type = PLAIN_TYPE };
+			rc = -ETIMEDOUT;
+		}
+	}
 	if (rc == -ETIMEDOUT)
-		return too_late(page);
-	if (rc < 0)
-		return rc;
-	rc = pages_metrics(p, c, r, page);
-	collection_release(c);
+		rc = too_late(&page);
+	if (rc == 0 && page.body.failed)
+		rc = -ENOMEM;
+	if (rc == 0)
+		*ret_page = page;
 	return rc;
 }
 
@@ -155,22 +165,42 @@ static void put_html_text(struct buf *b, const char *text)
 	}
 }
 
+static void put_link(struct buf *b, const char *path, const char *what)
+{
+	buf_printf(b, "<li><a href=\"%s\">%s</a>: %s</li>\n", path, path, what);
+}
+
+/* Works offline and without scripts: the strictest policy allows all of it. */
 static int landing(const struct pages *p, const struct request *r, struct page *page)
 {
 	struct buf *b = &page->body;
+	size_t i;
 
 	(void)r;
 	page->type = HTML_TYPE;
 	buf_puts(b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 		"<meta name=\"viewport\" content=\"width=device-width\">\n"
 		"<title>Shardmeter exporter</title>\n</head>\n<body>\n<h1>Shardmeter exporter</h1>\n"
-		"<p>Version " SHARDMETER_VERSION ", segment <code>");
-	put_html_text(b, collector_path(p->collector, 0));
-	buf_puts(b, "</code></p>\n<ul>\n"
-		"<li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>\n"
-		"<li><a href=\"/-/healthy\">/-/healthy</a>: the exporter serves</li>\n"
-		"<li><a href=\"/-/ready\">/-/ready</a>: there is a segment to serve</li>\n"
-		"</ul>\n</body>\n</html>\n");
+		"<p>Version " SHARDMETER_VERSION "</p>\n<h2>Segments</h2>\n<ul>\n");
+	for (i = 0; i < collector_segments(p->collector); i++) {
+		buf_puts(b, "<li>");
+		put_html_text(b, collector_name(p->collector, i));
+		buf_puts(b, ": <code>");
+		put_html_text(b, collector_path(p->collector, i));
+		buf_puts(b, "</code></li>\n");
+	}
+	buf_puts(b, "</ul>\n<h2>Pages</h2>\n<ul>\n");
+	/* The path has only characters that HTML does not mind: options.c sees to it. */
+	put_link(b, p->telemetry_path, "the values, for Prometheus");
+	put_link(b, "/-/healthy", "the exporter serves");
+	put_link(b, "/-/ready", "there is a segment to serve");
+	if (p->slow) {
+		put_link(b, "/api/v1/health", "how the programs are, as JSON");
+		put_link(b, "/api/v1/writers", "who writes, as JSON");
+		put_link(b, "/api/v1/series", "what is counted, as JSON");
+		put_link(b, "/api/v1/slow-operations", "what took long, as JSON");
+	}
+	buf_puts(b, "</ul>\n</body>\n</html>\n");
 	return 0;
 }
 
@@ -178,7 +208,6 @@ static const struct {
 	const char *path;
 	int (*make)(const struct pages *p, const struct request *r, struct page *page);
 } table[] = {
-	{ "/metrics", metrics },
 	{ "/-/healthy", healthy },
 	{ "/-/ready", ready },
 	{ "/", landing },

@@ -230,6 +230,7 @@ int place_make(const char *dir)
 	char path[PATH_MAX];
 	size_t i, len = strlen(dir);
 	struct stat st;
+	int rc;
 
 	if (len == 0 || len >= sizeof(path))
 		return len ? -ENAMETOOLONG : -ENOENT;
@@ -238,8 +239,9 @@ int place_make(const char *dir)
 		if (path[i] != '/' && path[i] != '\0')
 			continue;
 		path[i] = '\0';
-		if (mkdir(path, 0750) < 0 && errno != EEXIST && stat(path, &st) < 0)
-			return -errno;
+		rc = mkdir(path, 0750) < 0 ? -errno : 0;
+		if (rc < 0 && rc != -EEXIST && stat(path, &st) < 0)
+			return rc;
 		if (i < len)
 			path[i] = '/';
 	}

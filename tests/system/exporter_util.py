@@ -41,7 +41,7 @@ class Place:
 
     def env(self, **more):
         env = {k: v for k, v in os.environ.items() if not k.startswith('SHARDMETER_')}
-        env.update(SHARDMETER_SEGMENT=self.segment, **more)
+        env.update(SHARDMETER_SEGMENT=self.segment, SHARDMETER_EXPORTER_ALLOW_ROOT='1', **more)
         return env
 
     def exporter(self, *flags, **kwargs):

@@ -816,7 +816,7 @@ class Doctor(Case):
 class History(Case):
     def exporter(self, store):
         """A running exporter; its port, when it has written some rows."""
-        p = subprocess.Popen([EXPORTER, '--segment', self.segment, '--web.listen-address', '127.0.0.1:0',
+        p = subprocess.Popen([EXPORTER, '--allow-root', '--segment', self.segment, '--web.listen-address', '127.0.0.1:0',
                               '--storage.path', store, '--storage.interval', '100ms'],
                              env=self.env, stderr=subprocess.PIPE, bufsize=0)
 

@@ -35,7 +35,8 @@ def rows(p, **kwargs):
 
 
 def data_file(p):
-    return os.path.join(p.store, 'history.mdb')
+    found = glob.glob(os.path.join(p.store, 'segment@*'))
+    return os.path.join(found[0] if found else p.store, 'history.mdb')
 
 
 def set_aside(p):

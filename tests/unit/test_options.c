@@ -12,12 +12,31 @@
 #include "exporter/options.h"
 
 static struct options o;
-static char error[256];
+static char error[4096];
+static char path[64];
 
 static int setup(void **state)
 {
 	clearenv();
+	strcpy(path, "/tmp/shardmeter-test-XXXXXX");
+	close(mkstemp(path));
 	return 0;
+}
+
+static int teardown(void **state)
+{
+	options_release(&o);
+	return unlink(path);
+}
+
+static void write_config(const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	setenv("SHARDMETER_EXPORTER_CONFIG", path, 1);
 }
 
 #define PARSE(...) parse((const char *const[]){ "x", __VA_ARGS__, NULL })
@@ -26,22 +45,33 @@ static int parse(const char *const *args)
 {
 	static char texts[16][128];
 	char *argv[16];
-	int argc;
+	struct buf errors = { 0 };
+	int argc, rc;
 
 	for (argc = 0; args[argc]; argc++) {
 		snprintf(texts[argc], sizeof(texts[argc]), "%s", args[argc]);
 		argv[argc] = texts[argc];
 	}
 	argv[argc] = NULL;
-	error[0] = '\0';
-	return options_parse(&o, argc, argv, error, sizeof(error));
+	options_release(&o);
+	rc = options_parse(&o, argc, argv, &errors);
+	/* Without the last newline, which makes one message easier to compare. */
+	snprintf(error, sizeof(error), "%.*s", errors.len ? (int)errors.len - 1 : 0,
+		errors.data ? errors.data : "");
+	buf_free(&errors);
+	return rc;
 }
 
 static void parse__nothing__gives_the_defaults(void **state)
 {
 	assert_int_equal(parse((const char *const[]){ "x", NULL }), 0);
-	assert_string_equal(o.segment, "");
-	assert_string_equal(o.listen_address, "127.0.0.1:10464");
+	assert_int_equal(o.segments.n, 1);
+	assert_string_equal(o.segments.item[0], "");
+	assert_int_equal(o.listen_addresses.n, 1);
+	assert_string_equal(o.listen_addresses.item[0], "127.0.0.1:10464");
+	assert_string_equal(o.telemetry_path, "/metrics");
+	assert_int_equal(o.socket_mode, 0660);
+	assert_int_equal(o.has_config, 0);
 	assert_int_equal(o.storage_retention_ms, 48 * 3600 * 1000);
 	assert_int_equal(o.storage_interval_ms, 10000);
 	assert_true(o.storage_max_bytes == UINT64_C(2) << 30);
@@ -56,7 +86,8 @@ static void parse__flag_variable_default__in_this_order(void **state)
 	setenv("SHARDMETER_EXPORTER_NO_STORAGE", "1", 1);
 	setenv("SHARDMETER_EXPORTER_STORAGE_RETENTION", "1h30m", 1);
 	assert_int_equal(PARSE("--web.listen-address=127.0.0.1:2", "--log.level", "debug"), 0);
-	assert_string_equal(o.listen_address, "127.0.0.1:2");
+	assert_int_equal(o.listen_addresses.n, 1);
+	assert_string_equal(o.listen_addresses.item[0], "127.0.0.1:2");
 	assert_int_equal(o.no_storage, 1);
 	assert_int_equal(o.storage_retention_ms, 5400000);
 	assert_int_equal(o.log_level, 3);
@@ -101,47 +132,91 @@ static void unknown__variable_with_our_prefix__is_found(void **state)
 	assert_null(options_unknown(&position));
 }
 
-static void duration__many_forms__are_exact(void **state)
+static void parse__everything_wrong__is_all_told(void **state)
 {
-	uint64_t ms;
-
-	assert_int_equal(options_duration("1d2h3m4s5ms", &ms), 0);
-	assert_int_equal(ms, 86400000 + 7200000 + 180000 + 4000 + 5);
-	assert_int_equal(options_duration("2w", &ms), 0);
-	assert_int_equal(ms, 14 * 86400000);
-	assert_int_equal(options_duration("", &ms), -EINVAL);
-	assert_int_equal(options_duration("5", &ms), -EINVAL);
-	assert_int_equal(options_duration("-5s", &ms), -EINVAL);
-	assert_int_equal(options_duration("5s ", &ms), -EINVAL);
-	assert_int_equal(options_duration("99999999999999999w", &ms), -EINVAL);
+	setenv("SHARDMETER_EXPORTER_WEB_MAX_REQUESTS", "none", 1);
+	assert_int_equal(PARSE("--nonsense", "--segment=bad name", "--web.telemetry-path=/-/x",
+		"--web.listen-address=nowhere", "--web.socket-mode=0999", "--output=x"), -EINVAL);
+	assert_string_equal(error,
+		"SHARDMETER_EXPORTER_WEB_MAX_REQUESTS: \"none\" is not a whole number\n"
+		"unknown flag --nonsense (see --help)\n"
+		"--segment: \"bad name\" is not a segment: 1 to 100 of A-Z a-z 0-9 _ . -, not "
+		"starting with a dot, or a path with a /\n"
+		"--web.telemetry-path: \"/-/x\" is not a path such as /metrics; / and what begins "
+		"with /-/ or /api/ are taken\n"
+		"--web.listen-address: \"nowhere\" is not of the form ADDRESS:PORT or unix:/PATH\n"
+		"--web.socket-mode: \"0999\" is not permissions such as 0660\n"
+		"--output is for --once");
 }
 
-static void size__many_forms__are_powers_of_1024(void **state)
+static void parse__file__is_between_default_and_variable(void **state)
 {
-	uint64_t bytes;
+	write_config("segment: [one, two]\nweb:\n  listen-address: 127.0.0.1:7\n"
+		"  max-requests: 5\n  idle-timeout: 20s\nlog.level: debug\n");
+	setenv("SHARDMETER_EXPORTER_WEB_MAX_REQUESTS", "6", 1);
+	assert_int_equal(PARSE("--web.idle-timeout=21s"), 0);
+	assert_int_equal(o.has_config, 1);
+	assert_int_equal(o.segments.n, 2);
+	assert_string_equal(o.segments.item[1], "two");
+	assert_string_equal(o.listen_addresses.item[0], "127.0.0.1:7");
+	assert_int_equal(o.max_requests, 6);
+	assert_int_equal(o.idle_timeout_ms, 21000);
+	assert_int_equal(o.log_level, 3);
+	/* A list is replaced as a whole; a variable has commas. */
+	setenv("SHARDMETER_EXPORTER_SEGMENT", "a,b,c", 1);
+	assert_int_equal(PARSE("--once"), 0);
+	assert_int_equal(o.segments.n, 3);
+	assert_int_equal(PARSE("--segment=x", "--segment", "y"), 0);
+	assert_int_equal(o.segments.n, 2);
+	assert_string_equal(o.segments.item[0], "x");
+}
 
-	assert_int_equal(options_size("3KB", &bytes), 0);
-	assert_int_equal(bytes, 3072);
-	assert_int_equal(options_size("1GiB", &bytes), 0);
-	assert_int_equal(bytes, 1 << 30);
-	assert_int_equal(options_size("12B", &bytes), 0);
-	assert_int_equal(bytes, 12);
-	assert_int_equal(options_size("1", &bytes), -EINVAL);
-	assert_int_equal(options_size("1gb", &bytes), -EINVAL);
-	assert_int_equal(options_size("1GB1", &bytes), -EINVAL);
+static void parse__bad_file__is_told_with_its_place(void **state)
+{
+	char expected[512];
+
+	write_config("wbe:\n  x: 1\nweb:\n  max-requests: many\nonce: true\n");
+	assert_int_equal(PARSE("--once"), -EINVAL);
+	snprintf(expected, sizeof(expected), "%s:1:1: unknown setting \"wbe\"\n"
+		"%s:4:17: web.max-requests: \"many\" is not a whole number\n"
+		"%s:5:1: unknown setting \"once\"", path, path, path);
+	assert_string_equal(error, expected);
+	assert_int_equal(PARSE("--config=/nowhere/at/all.yml"), -EINVAL);
+	assert_string_equal(error, "--config: /nowhere/at/all.yml does not exist");
+	assert_int_equal(PARSE("--config=/"), -EINVAL);
+	assert_string_equal(error, "/: Is a directory");
+}
+
+static void fixed__a_setting_that_needs_a_restart__is_named(void **state)
+{
+	char name[] = "x", requests[] = "--web.max-requests=3", storage[] = "--storage.path=/x",
+		segment[] = "--segment=b";
+	char *argv[] = { name, requests, storage, segment, NULL };
+	struct buf errors = { 0 };
+	struct options other;
+	size_t position = 0;
+
+	assert_int_equal(PARSE("--segment=a"), 0);
+	assert_int_equal(options_parse(&other, 4, argv, &errors), 0);
+	assert_string_equal(options_fixed(&o, &other, &position), "segment");
+	assert_string_equal(options_fixed(&o, &other, &position), "storage.path");
+	assert_null(options_fixed(&o, &other, &position));
+	options_release(&other);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup(name, setup)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(parse__nothing__gives_the_defaults),
 		TEST(parse__flag_variable_default__in_this_order),
 		TEST(parse__bad_value__says_what_and_where),
 		TEST(parse__unknown_flag_or_argument__is_an_error),
 		TEST(unknown__variable_with_our_prefix__is_found),
-		TEST(duration__many_forms__are_exact),
-		TEST(size__many_forms__are_powers_of_1024),
+		TEST(parse__everything_wrong__is_all_told),
+		TEST(parse__file__is_between_default_and_variable),
+		TEST(parse__bad_file__is_told_with_its_place),
+		TEST(fixed__a_setting_that_needs_a_restart__is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
