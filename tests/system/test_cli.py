@@ -310,6 +310,79 @@ class Time(Case):
         os.close(fd)
 
 
+class Exec(Case):
+    def setUp(self):
+        super().setUp()
+        self.create()
+
+    def test_command__gets_the_dump(self):
+        out = os.path.join(self.dir, 'out')
+        self.ok('dump', '--exec', f'cat > {out}; test "$SHARDMETER_SEGMENT" = {self.segment}')
+        with open(out, encoding='utf-8') as f:
+            self.assertIn('\nfirst_total 1\n', f.read())
+        self.ok('dump', '--format', 'json', '--exec', f'cat > {out}')
+        with open(out, encoding='utf-8') as f:
+            self.assertEqual(json.load(f)['schema'], 1)
+
+    def test_failures__each_has_its_message(self):
+        self.assertIn('"exit 7" ended with status 7', self.fails(2, 'dump', '--exec', 'exit 7'))
+        self.assertIn('was ended by signal 9', self.fails(2, 'dump', '--exec', 'kill -9 $$'))
+        self.assertIn('the command is empty', self.fails(2, 'dump', '--exec', ''))
+        self.assertIn('exclude each other', self.fails(2, 'dump', '--exec', 'true', '-o', 'x'))
+        self.assertIn('ended with status 127', self.run_cli('dump', '--exec', 'no-such-command-here').stderr)
+        self.fails(3, 'dump', '--exec', 'true', '-S', os.path.join(self.dir, 'gone'))
+
+    def test_command__that_does_not_read_is_fine(self):
+        w = self.writer()
+        w.do(*('label ' + (f'{i:04d}' + 'y' * 200).encode().hex() for i in range(900)))
+        self.ok('dump', '--exec', 'true')
+        self.ok('dump', '--exec', 'exec <&-; sleep 0.1')
+        self.ok('dump', '--exec', 'head -c 10 > /dev/null')
+
+    @staticmethod
+    def is_gone(pid):
+        """Not there, or only waiting for whoever adopted it."""
+        try:
+            with open(f'/proc/{pid}/stat', encoding='ascii') as f:
+                return f.read().split()[2] == 'Z'
+        except OSError:
+            return True
+
+    def test_timeout__ends_all_that_it_started(self):
+        pids = os.path.join(self.dir, 'pids')
+        begin = time.monotonic()
+        message = self.fails(2, 'dump', '--timeout', '0.3', '--exec',
+                             f'trap "" TERM; sleep 100 & echo $! $$ > {pids}; wait; sleep 100')
+        self.assertIn('did not end within 0.3 s', message)
+        self.assertLess(time.monotonic() - begin, 15)
+        with open(pids, encoding='ascii') as f:
+            for pid in f.read().split():
+                wait_for(lambda p=pid: self.is_gone(p), f'{pid} is gone')
+
+    def test_every__goes_on_after_a_failure_and_ends_with_a_signal(self):
+        count = os.path.join(self.dir, 'count')
+        p = self.start('dump', '--every', '0.1', '--exec', f'echo x >> {count}; test -e {self.dir}/good')
+        self.assertIn(b'ended with status 1', self.read_until(p.stderr, b'\n'))
+        with open(os.path.join(self.dir, 'good'), 'wb'):
+            pass
+        self.assertIn(b'again', self.read_until(p.stderr, b'\n'))
+        before = os.path.getsize(count)
+        wait_for(lambda: os.path.getsize(count) > before, 'another run')
+        p.terminate()
+        self.assertEqual(p.wait(DEADLINE_S), -signal.SIGTERM)
+
+    def test_signal__reaches_the_command(self):
+        pid = os.path.join(self.dir, 'pid')
+        p = self.start('dump', '--exec', f'echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 100')
+        wait_for(lambda: os.path.exists(pid), 'the command runs')
+        p.send_signal(signal.SIGINT)
+        self.assertEqual(p.wait(DEADLINE_S), -signal.SIGINT)
+        with open(pid, encoding='ascii') as f:
+            self.assertFalse(os.path.exists(f'/proc/{f.read().strip()}'))
+        # SIGPIPE is as in any shell.
+        self.ok('dump', '--exec', 'yes | head -1 > /dev/null')
+
+
 class Dump(Case):
     AWKWARD = [b'plain', b'', b'q"uo\\ck', b'a\nb\r\n', b'\x1b[31mred\x07', 'Grüße 日本 🎵'.encode(), b'{a="b"}', b'x,y;z',
                '\u202eevil\u0085'.encode(), b'\x7f\x01', b'</script>', '￿'.encode()]
@@ -320,6 +393,26 @@ class Dump(Case):
             w.do('label ' + text.hex() if text else 'jobs 1')
         self.ok('inc', '--strict', 'odd_total', 'text=')
         return w
+
+    def test_terminal__is_never_steered(self):
+        self.awkward()
+        for args in ((), ('-f', 'json'), ('-f', 'csv')):
+            code, out = self.on_terminal('dump', *args, env={'LC_ALL': 'C.UTF-8'})
+            self.assertEqual(code, 0)
+            self.assertFalse(re.search(rb'[\0-\x09\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae', out), out)
+            self.assertIn('日本'.encode(), out)
+        self.assertIn(b'\x1b[31mred', subprocess.run([CLI, 'dump'], env=self.env, capture_output=True, check=True).stdout)
+
+    def test_killed__leaves_no_temporary_file(self):
+        self.create()
+        out = os.path.join(self.dir, 'out.prom')
+        for _ in range(20):
+            p = self.start('dump', '--every', '0.1', '-o', out)
+            wait_for(lambda: os.path.exists(out), 'the file')
+            p.kill()
+            p.wait()
+        self.ok('dump', '-o', out)
+        self.assertEqual(sorted(os.listdir(self.dir)), ['out.prom', 'segment'])
 
     def test_text__is_what_pythons_parser_reads(self):
         self.awkward()

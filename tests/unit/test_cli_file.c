@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// LDFLAGS: -Wl,--wrap=fsync
+// LDFLAGS: -Wl,--wrap=fsync,--wrap=access
 /* test_cli_file.c - a file that appears whole or not at all. */
 #include "test_cli.h"
 
@@ -64,8 +64,7 @@ static void file__committed__is_there_with_mode_0644(void **state)
 	assert_int_equal(cli_file_open(&test_cli, &f, path), 0);
 	fputs("new\n", f.f);
 	assert_null(content());
-	/* The collector reads *.prom: the temporary name must be another. */
-	assert_string_not_equal(strrchr(f.temporary, '.'), ".prom");
+	assert_int_equal(entries(), 0); /* no name until it is complete */
 	assert_int_equal(cli_file_commit(&test_cli, &f), 0);
 	umask(old);
 	assert_string_equal(content(), "new\n");
@@ -87,6 +86,72 @@ static void file__abandoned__leaves_the_old_one(void **state)
 	cli_file_abandon(&f);
 	assert_string_equal(content(), "old");
 	assert_int_equal(entries(), 1);
+}
+
+static int no_proc;
+
+int __real_access(const char *name, int mode);
+int __wrap_access(const char *name, int mode)
+{
+	if (!no_proc)
+		return __real_access(name, mode);
+	errno = ENOENT;
+	return -1;
+}
+
+static void file__without_nameless_files__has_another_name(void **state)
+{
+	struct cli_file f;
+
+	no_proc = 1;
+	assert_int_equal(cli_file_open(&test_cli, &f, path), 0);
+	fputs("named", f.f);
+	assert_int_equal(entries(), 1);
+	/* The collector reads *.prom: the temporary name must be another. */
+	assert_string_not_equal(strrchr(f.temporary, '.'), ".prom");
+	assert_int_equal(cli_file_commit(&test_cli, &f), 0);
+	assert_string_equal(content(), "named");
+	assert_int_equal(cli_file_open(&test_cli, &f, path), 0);
+	cli_file_abandon(&f);
+	no_proc = 0;
+	assert_int_equal(entries(), 1);
+}
+
+static void make(const char *ending)
+{
+	char name[sizeof(path) + 32];
+	int fd;
+
+	snprintf(name, sizeof(name), "%s%s", path, ending);
+	fd = open(name, O_WRONLY | O_CREAT, 0644);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void file__stale_ones__are_removed_others_stay(void **state)
+{
+	char name[sizeof(path) + 32];
+	struct cli_file first, second;
+
+	make(".shardmeter-aB3xYz"); /* of a process that was killed */
+	make(".shardmeter-bbbbbb");
+	make(".backup");
+	make(".shardmeter-a-3xYz");
+	no_proc = 1;
+	assert_int_equal(cli_file_open(&test_cli, &first, path), 0);
+	assert_int_equal(entries(), 3);
+	/* One that is being written is not stale. */
+	assert_int_equal(cli_file_open(&test_cli, &second, path), 0);
+	assert_int_equal(entries(), 4);
+	cli_file_abandon(&second);
+	fputs("kept", first.f);
+	assert_int_equal(cli_file_commit(&test_cli, &first), 0);
+	no_proc = 0;
+	assert_string_equal(content(), "kept");
+	snprintf(name, sizeof(name), "%s.backup", path);
+	assert_int_equal(unlink(name), 0);
+	snprintf(name, sizeof(name), "%s.shardmeter-a-3xYz", path);
+	assert_int_equal(unlink(name), 0);
 }
 
 static int sync_fails;
@@ -144,6 +209,10 @@ int main(void)
 			file__abandoned__leaves_the_old_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			file__disk_full__leaves_the_old_one_and_says_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			file__without_nameless_files__has_another_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			file__stale_ones__are_removed_others_stay, setup, teardown),
 		cmocka_unit_test(file__no_directory__is_one_message),
 	};
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "args.h"
+#include "exec.h"
 #include "file.h"
 #include "loop.h"
 #include "sel.h"
@@ -120,7 +121,14 @@ void dump_csv(FILE *f, const struct sm_snapshot *s, unsigned flags)
 
 /* ---- the command ---- */
 
-enum { DUMP_OPT_FORMAT, DUMP_OPT_EVERY, DUMP_OPT_OUTPUT, DUMP_OPT_WRITERS };
+enum {
+	DUMP_OPT_FORMAT,
+	DUMP_OPT_EVERY,
+	DUMP_OPT_OUTPUT,
+	DUMP_OPT_EXEC,
+	DUMP_OPT_TIMEOUT,
+	DUMP_OPT_WRITERS
+};
 enum format { TEXT, JSON, CSV };
 
 /* What one run of dump does. */
@@ -130,6 +138,9 @@ struct dump {
 	unsigned flags;
 	uint64_t every_ns;  /* 0: once */
 	const char *output; /* NULL: standard output */
+	const char *exec;   /* NULL: no command */
+	uint64_t timeout_ns;
+	struct loop loop;
 	struct sel_follow segment;
 	bool header_done;
 };
@@ -146,7 +157,7 @@ static int render(struct dump *d, FILE *f, const struct sm_snapshot *s)
 	case TEXT: return sm_snapshot_text(s, 0, sink, f);
 	case JSON: dump_json(f, s, NULL, d->flags); return 0;
 	default:
-		if (!d->header_done || d->output)
+		if (!d->header_done || d->output || d->exec)
 			dump_csv_header(f);
 		d->header_done = true;
 		dump_csv(f, s, d->flags);
@@ -168,6 +179,64 @@ static int write_file(struct dump *d, const struct sm_snapshot *s)
 	return cli_file_commit(&d->c, &file);
 }
 
+/* Rendered in memory: the text, which the caller frees; NULL after a message. */
+static char *rendered(struct dump *d, const struct sm_snapshot *s, size_t *ret_len)
+{
+	char *text = NULL;
+	FILE *f = open_memstream(&text, ret_len);
+	int rc = f ? render(d, f, s) : -ENOMEM;
+
+	if (f && fclose(f) != 0)
+		rc = -ENOMEM;
+	if (!rc)
+		return text;
+	free(text);
+	cli_note(&d->c, "cannot render %s: %s", d->segment.path, strerror(-rc));
+	return NULL;
+}
+
+/* What a program reads is as it is; what a terminal shows must not steer it. */
+static int print(struct dump *d, const struct sm_snapshot *s)
+{
+	const char *line, *end;
+	size_t len = 0;
+	char *text;
+
+	if (!cli_is_terminal(stdout)) {
+		if (render(d, stdout, s) != 0)
+			return cli_fail(&d->c, CLI_FAILED, "cannot render %s", d->segment.path);
+		fflush(stdout);
+		return 0;
+	}
+	text = rendered(d, s, &len);
+	if (!text)
+		return CLI_FAILED;
+	for (line = text; line < text + len; line = end + 1) {
+		end = memchr(line, '\n', (size_t)(text + len - line));
+		if (!end)
+			end = text + len;
+		cli_put_text(stdout, line, (size_t)(end - line));
+		putchar('\n');
+	}
+	free(text);
+	fflush(stdout);
+	return 0;
+}
+
+static int feed(struct dump *d, const struct sm_snapshot *s)
+{
+	size_t len = 0;
+	char *text = rendered(d, s, &len);
+	int rc;
+
+	if (!text)
+		return CLI_FAILED;
+	setenv("SHARDMETER_SEGMENT", d->segment.path, 1);
+	rc = exec_feed(&d->c, d->exec, text, len, d->timeout_ns, &d->loop);
+	free(text);
+	return rc;
+}
+
 static int dump_once(struct dump *d)
 {
 	const struct sm_snapshot *s;
@@ -175,24 +244,34 @@ static int dump_once(struct dump *d)
 
 	if (rc)
 		return rc;
-	if (d->output) {
+	if (d->output)
 		rc = write_file(d, s);
-	} else if (render(d, stdout, s) != 0) {
-		rc = cli_fail(&d->c, CLI_FAILED, "cannot render %s", d->segment.path);
-	} else {
-		fflush(stdout);
-	}
+	else if (d->exec)
+		rc = feed(d, s);
+	else
+		rc = print(d, s);
 	sm_snapshot_free(s);
+	return rc;
+}
+
+/* With a signal held back while a file is written or a command runs. */
+static int dump_whole(struct dump *d)
+{
+	int rc;
+
+	loop_begin(&d->loop, 1);
+	rc = dump_once(d);
+	loop_ended(&d->loop);
+	loop_end(&d->loop);
 	return rc;
 }
 
 static int dump_forever(struct dump *d)
 {
 	bool quiet = d->c.quiet, failing = false;
-	struct loop loop;
 	int rc;
 
-	loop_begin(&loop, d->every_ns);
+	loop_begin(&d->loop, d->every_ns);
 	do {
 		rc = dump_once(d);
 		d->c.quiet = quiet;
@@ -202,8 +281,8 @@ static int dump_forever(struct dump *d)
 		d->c.quiet |= failing; /* said once; it may go on for days */
 		if (ferror(stdout))
 			return cli_finish(&d->c, CLI_OK);
-	} while (loop_wait(&loop));
-	loop_end(&loop);
+	} while (loop_wait(&d->loop));
+	loop_end(&d->loop);
 	return CLI_OK;
 }
 
@@ -222,7 +301,9 @@ static int parse_format(const struct cli *c, enum format *ret)
 
 static int run_dump(struct cli *c)
 {
-	struct dump d = { .c = *c, .output = c->value[DUMP_OPT_OUTPUT] };
+	struct dump d = {
+		.c = *c, .output = c->value[DUMP_OPT_OUTPUT], .exec = c->value[DUMP_OPT_EXEC]
+	};
 	int rc = parse_format(c, &d.format);
 
 	if (!rc && c->nargs)
@@ -231,6 +312,13 @@ static int run_dump(struct cli *c)
 			c->args[0]);
 	if (!rc && c->value[DUMP_OPT_EVERY])
 		rc = cli_seconds(c, "--every", c->value[DUMP_OPT_EVERY], 0.1, 86400, &d.every_ns);
+	if (!rc && d.output && d.exec)
+		rc = cli_fail(c, CLI_FAILED, "--output and --exec exclude each other");
+	if (!rc && d.exec && !*d.exec)
+		rc = cli_fail(c, CLI_FAILED, "--exec: the command is empty");
+	if (!rc)
+		rc = cli_seconds(
+			c, "--timeout", c->value[DUMP_OPT_TIMEOUT], 0.01, 86400, &d.timeout_ns);
 	if (!rc && c->given[DUMP_OPT_WRITERS]) {
 		if (d.format == TEXT)
 			rc = cli_fail(c, CLI_FAILED, "--writers: only with --format json or csv");
@@ -239,9 +327,9 @@ static int run_dump(struct cli *c)
 	if (rc)
 		return rc;
 	/* A stream of objects is one object a line. */
-	if (!d.every_ns || d.output)
+	if (!d.every_ns || d.output || d.exec)
 		d.flags |= DUMP_INDENT;
-	rc = d.every_ns ? dump_forever(&d) : dump_once(&d);
+	rc = d.every_ns ? dump_forever(&d) : d.exec || d.output ? dump_whole(&d) : dump_once(&d);
 	sel_follow_end(&d.segment);
 	return rc;
 }
@@ -254,18 +342,29 @@ const struct cli_command cli_cmd_dump = { .name = "dump",
 		"\n"
 		"\tshardmeter dump --every 15 --output /var/lib/node_exporter/shardmeter.prom\n"
 		"\n"
+		"To somewhere else, without a shell's access to what the segment says:\n"
+		"\n"
+		"\tshardmeter dump --every 60 --exec 'gzip | ssh backup \"cat > m.gz\"'\n"
+		"\n"
 		"JSON is one object, with --every on standard output one a line. Integers are "
 		"exact, times are UTC; a value that JSON has no number for is one of the strings "
 		"\"NaN\", \"+Inf\", \"-Inf\". A change of its meaning changes \"schema\". CSV "
 		"follows RFC 4180, with one record for each sample that Prometheus would see.",
 	.options = (const struct cli_option[]){
-		[DUMP_OPT_FORMAT] = { "format", 'f', "FORMAT", "text", "text, json or csv." },
+		[DUMP_OPT_FORMAT] = { "format", 'f', "text|json|csv", "text", "What to print." },
 		[DUMP_OPT_EVERY] = { "every", 0, "SEC", NULL,
 			"Again every SEC seconds (0.1 to 86400), until a signal comes. Waits for a "
 			"segment that is not there." },
 		[DUMP_OPT_OUTPUT] = { "output", 'o', "FILE", NULL,
 			"Write FILE (mode 0644): first beside it, to disk, then renamed, so that a "
 			"reader sees all or nothing. If it cannot be written the old one stays." },
+		[DUMP_OPT_EXEC] = { "exec", 0, "CMD", NULL,
+			"Run CMD each time, by /bin/sh -c, and give it the dump on its standard "
+			"input; SHARDMETER_SEGMENT is the path of the segment there. Exit code 2 "
+			"if CMD fails; with --every that is reported, and it goes on." },
+		[DUMP_OPT_TIMEOUT] = { "timeout", 0, "SEC", "30",
+			"End CMD and all that it started after SEC seconds: SIGTERM, two seconds "
+			"later SIGKILL." },
 		[DUMP_OPT_WRITERS] = { "writers", 'w', NULL, NULL,
 			"JSON and CSV: also each writer's own value of every series." },
 		{ NULL, 0, NULL, NULL, NULL } } };

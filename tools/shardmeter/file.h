@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * file.h - a file that is replaced at one stroke, for readers such as node_exporter's textfile
- * collector: written beside its place as PATH.XXXXXX, mode 0644, fsync, rename. Killed in between,
- * the old file is untouched and the temporary one is left; its name never ends as PATH does.
+ * collector: written beside its place, mode 0644, fsync, rename.
+ *
+ * The new file has no name until it is complete (O_TMPFILE), so a process that is killed leaves
+ * nothing behind; then it is PATH.shardmeter-XXXXXX for the moment between link and rename. File systems that
+ * cannot do that (NFS, old overlayfs) have PATH.shardmeter-XXXXXX from the beginning. Those of processes that
+ * died are removed by the next cli_file_open() of the same PATH: nobody holds their lock any more.
  */
 #ifndef CLI_FILE_H
 #define CLI_FILE_H
@@ -12,7 +16,7 @@
 struct cli_file {
 	FILE *f;	  /* NULL: not open */
 	const char *path; /* the caller's */
-	char temporary[4096];
+	char temporary[4096]; /* "" as long as it has no name */
 };
 
 /* 0 or an exit code, after a message. */
