@@ -4,13 +4,18 @@
  *
  *	bench_floor FILE write|microhttpd		serve FILE's bytes to every GET
  *	bench_floor FILE memcpy				time memcpy() of them instead
+ *	bench_floor FILE pread LINES WRITERS		time reading and adding cells, see below
  *
  * As a server it prints the port it has on 127.0.0.1 and ends when its standard input does. `write`
  * is one connection at a time, recv() and send() in a loop: below that there is only not to use a
  * socket. `microhttpd` is the library that the exporter uses, as the exporter uses it. What is
  * measured is measured by bench_scrape.
+ *
+ * `pread` makes FILE, on a tmpfs, with LINES 64-bit cells of each of WRITERS, and then reads them
+ * into a small buffer and adds them up, as who may not map a segment has to.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -54,6 +59,44 @@ static void copy(void)
 		bench_record("memcpy", bench_cpu_ns() - start);
 	}
 	free(to);
+	bench_print();
+}
+
+#define CHUNK	32768u
+
+static void read_cells(const char *path, size_t cells, unsigned writers)
+{
+	static uint64_t chunk[CHUNK / 8];
+	size_t lane = (cells * 8 + 4095) / 4096 * 4096, at, i, n;
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	uint64_t *total = calloc(lane, 1);
+	unsigned r, w;
+	double start;
+
+	if (fd < 0 || !total || posix_fallocate(fd, 0, (off_t)(lane * writers)) != 0)
+		bench_fail(path);
+	unlink(path);
+	memset(chunk, 1, sizeof(chunk));
+	for (at = 0; at < lane * writers; at += n) {
+		n = lane * writers - at < CHUNK ? lane * writers - at : CHUNK;
+		if (pwrite(fd, chunk, n, (off_t)at) != (ssize_t)n)
+			bench_fail("pwrite");
+	}
+	for (r = 0; r < bench_repetitions(); r++) {
+		start = bench_cpu_ns();
+		for (w = 0; w < writers; w++)
+			for (at = 0; at < lane; at += n) {
+				n = lane - at < CHUNK ? lane - at : CHUNK;
+				if (pread(fd, chunk, n, (off_t)(w * lane + at)) != (ssize_t)n)
+					bench_fail("pread");
+				for (i = 0; i < n / 8; i++)
+					total[at / 8 + i] += chunk[i];
+			}
+		__asm__ volatile("" : : "r"(total) : "memory");
+		bench_record("pread", bench_cpu_ns() - start);
+	}
+	free(total);
+	close(fd);
 	bench_print();
 }
 
@@ -135,6 +178,12 @@ int main(int argc, char **argv)
 	char byte;
 	int fd;
 
+	if (argc == 5 && strcmp(argv[2], "pread") == 0) {
+		bench_pin(0);
+		read_cells(argv[1], strtoul(argv[3], NULL, 10),
+			(unsigned)strtoul(argv[4], NULL, 10));
+		return 0;
+	}
 	if (argc != 3)
 		bench_fail("bench_floor FILE write|microhttpd|memcpy");
 	load(argv[1]);

@@ -99,9 +99,11 @@ def measure_counters(where):
                 packed[title] = (server, 6, GZIP)
         in_turn(plain, ROUNDS, "counters")
         in_turn(packed, ROUNDS, "counters, gzip")
-    copied = subprocess.run([servers.program("bench_floor"), body, "memcpy"], check=True,
-                            stdout=subprocess.PIPE, timeout=60).stdout
-    keep("counters, memcpy", json.loads(copied)["memcpy"])
+    for what, arguments in ("memcpy", [body, "memcpy"]), (
+            "pread", [os.path.join(where, "cells"), "pread", str(LINES), str(WRITERS)]):
+        out = subprocess.run([servers.program("bench_floor"), *arguments], check=True, timeout=60,
+                             stdout=subprocess.PIPE).stdout
+        keep("counters, " + what, json.loads(out)[what])
     return missing
 
 
@@ -110,9 +112,10 @@ def counter_rows(missing):
     plain, packed = samples["counters, exporter"], samples["counters, gzip, exporter"]
     floor = statistics.median(samples["counters, libmicrohttpd"]) * scale
     yield row(figure, plain, "ns/line", scale, **at_most(12, "ns"))
-    for name in "memcpy", "send()", "libmicrohttpd":
+    for name in "memcpy", "send()", "libmicrohttpd", "pread":
         title = {"memcpy": "memcpy of the body", "send()": "send() of it, prepared",
-                 "libmicrohttpd": "libmicrohttpd, it prepared"}[name]
+                 "libmicrohttpd": "libmicrohttpd, it prepared",
+                 "pread": f"pread() and add of {WRITERS} writers' cells"}[name]
         yield row(figure, plain, "ns/line", scale, title, samples["counters, " + name])
     yield row(figure + ", less libmicrohttpd's", [v * scale - floor for v in plain], "ns/line")
     yield row(figure, plain, "ns/line", scale, "prometheus-cpp",
