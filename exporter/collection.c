@@ -238,6 +238,30 @@ void collection_release(const struct collection *c)
 	free(made);
 }
 
+int collector_slow(struct collector *k, size_t i, uint64_t deadline_ns,
+	int (*fn)(void *ctx, const struct sm_slow *slow), void *ctx)
+{
+	struct timespec until = clock_timespec(deadline_ns);
+	struct job *job = NULL;
+	int rc = 0;
+
+	pthread_mutex_lock(&k->mutex);
+	while (k->job && rc == 0)
+		rc = deadline_ns ? pthread_cond_timedwait(&k->ended, &k->mutex, &until) :
+			pthread_cond_wait(&k->ended, &k->mutex);
+	if (!k->job)
+		job = begin_job(k, 0, 1);
+	rc = job ? 0 : k->job ? -rc : -ENOMEM;
+	pthread_mutex_unlock(&k->mutex);
+	if (!job)
+		return rc;
+	rc = source_slow(k->followed[i].source, fn, ctx);
+	end_job(k);
+	put_job(job);
+	pthread_mutex_unlock(&k->mutex);
+	return rc > 0 ? 0 : rc;
+}
+
 void collector_look(struct collector *k)
 {
 	struct source_reading reading;

@@ -84,6 +84,14 @@ int collector_get(struct collector *k, unsigned flags, uint64_t deadline_ns,
 	const struct collection **ret_collection);
 void collection_release(const struct collection *c);
 
+/*
+ * collector_slow - call fn for each slow operation in the rings of segment i's files (source_slow()),
+ * from this thread; others wait meanwhile. What fn is given is valid during the call. 0, what fn
+ * returned, or -ETIMEDOUT, -ENOMEM. Thread: safe.
+ */
+int collector_slow(struct collector *k, size_t i, uint64_t deadline_ns,
+	int (*fn)(void *ctx, const struct sm_slow *slow), void *ctx);
+
 /* collector_look - attach and re-attach without reading values; called once a second, so that a file
  * that is made and removed between two scrapes is not missed. Logs what has changed. */
 void collector_look(struct collector *k);

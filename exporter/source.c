@@ -224,3 +224,31 @@ void source_release(struct source_reading *reading)
 	while (reading->n)
 		sm_snapshot_free(reading->snapshot[--reading->n]);
 }
+
+struct slow_call {
+	int (*fn)(void *ctx, const struct sm_slow *slow);
+	void *ctx;
+	int stopped;
+};
+
+static int pass_on(void *ctx, const struct sm_slow *slow)
+{
+	struct slow_call *call = ctx;
+
+	call->stopped = call->fn(call->ctx, slow);
+	return call->stopped;
+}
+
+int source_slow(struct source *s, int (*fn)(void *ctx, const struct sm_slow *slow), void *ctx)
+{
+	struct slow_call call = { fn, ctx, 0 };
+	unsigned i;
+	int n = 0, rc;
+
+	look(s);
+	for (i = 0; i < s->nfiles && !call.stopped; i++) {
+		rc = sm_reader_slow(s->files[i], pass_on, &call);
+		n += rc > 0 ? rc : 0;
+	}
+	return call.stopped ? call.stopped : n;
+}

@@ -74,4 +74,8 @@ int source_look(struct source *s, struct source_status *ret_status);
 void source_read(struct source *s, unsigned flags, struct source_reading *ret_reading);
 void source_release(struct source_reading *reading);
 
+/* source_slow - sm_reader_slow() for each file, the newest first. The number of calls, or what fn
+ * returned. A file that cannot be read has none. */
+int source_slow(struct source *s, int (*fn)(void *ctx, const struct sm_slow *slow), void *ctx);
+
 #endif /* EXPORTER_SOURCE_H */

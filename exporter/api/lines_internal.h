@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lines_internal.h - what lines.c and lines_fill.c share. Depends on lines.h. */
+#ifndef API_LINES_INTERNAL_H
+#define API_LINES_INTERNAL_H
+
+#include "exporter/api/lines.h"
+
+/* When a row was taken. */
+struct moment {
+	uint64_t at_ms, real_ns, boot_ns;
+	uint8_t boot_id[16];
+};
+
+/* A series that a line is made of, and its last row. */
+struct member {
+	const struct history_series *series;
+	unsigned segment;
+	struct line *line;
+	int seen;
+	struct moment at;
+	struct quantity value;
+	uint64_t count;
+	struct sm_sum sum;
+	uint64_t *counts;		/* LINES_QUANTILE: of the series' own family */
+};
+
+/* Of the row and of the step under way. */
+struct line_state {
+	unsigned segment;
+	/* The row: sums over the members. */
+	struct quantity row_value, row_increase;
+	double row_rate, row_seconds;	/* seconds 0: no member has two rows */
+	double row_sum;			/* of observations; LINES_MEAN */
+	uint64_t row_count;
+	uint64_t *row_counts;
+	/* The step: over its rows. */
+	struct quantity value, min, max, increase;
+	double amount, seconds;		/* rate times time */
+	double sum;
+	uint64_t count;
+	uint64_t *counts;
+	struct quantity quantile_min[LINES_QUANTILES], quantile_max[LINES_QUANTILES];
+};
+
+#endif /* API_LINES_INTERNAL_H */
