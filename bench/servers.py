@@ -100,9 +100,11 @@ class Server:
     def __init__(self, name, pid, port):
         self.name, self.pid, self.port = name, pid, port
 
-    def ask(self, n, headers=(), body="-", path="/metrics", pinned=True, settle_us=SETTLE_US):
+    def ask(self, n, headers=(), body="-", path="/metrics", pinned=True, settle_us=SETTLE_US,
+            timeout_s=120):
         out = subprocess.run([program("bench_scrape"), str(self.port), str(self.pid), str(n),
-                              str(settle_us), path, body, *headers], check=True, timeout=120,
+                              str(settle_us), path, body, *headers], check=True,
+                             timeout=timeout_s,
                              preexec_fn=pin if pinned else end_with_parent,
                              stdout=subprocess.PIPE).stdout
         result = json.loads(out)
@@ -119,7 +121,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def exporter(where, segment, *flags):
+def exporter(where, segment, *flags, pinned=True):
     """The exporter on a free port; without history unless flags say where to keep it."""
     log = os.path.join(where, f"exporter-{time.monotonic_ns()}.log")
     if not any(f.startswith("--storage.path") for f in flags):
@@ -127,7 +129,7 @@ def exporter(where, segment, *flags):
     command = [os.path.join(BUILD, "shardmeter-exporter"), "--allow-root", "--segment=" + segment,
                "--web.listen-address=127.0.0.1:0", *flags]
     with open(log, "w", encoding="utf-8") as f:
-        with started(command, stderr=f) as p:
+        with started(command, pinned, stderr=f) as p:
             for _ in range(200):
                 with open(log, encoding="utf-8") as said:
                     text = said.read()
@@ -178,7 +180,7 @@ def rounded(x):
 def row(figure, samples, unit, scale=1.0, peer_name=None, peer_samples=None, bar=None, ok=None):
     """A row of bench/run's table; samples and scale make the value."""
     value = statistics.median(samples) * scale
-    result = {"figure": "exporter: " + figure, "value": rounded(value), "unit": unit,
+    result = {"figure": figure, "value": rounded(value), "unit": unit,
               "peer": peer_name}
     if len(samples) > 1:
         quartiles = statistics.quantiles(samples, n=4, method="inclusive")
@@ -213,7 +215,11 @@ def run_parts(parts, samples):
     for title, (measure, make_rows) in parts.items():
         if words and not any(word in title.lower() for word in words):
             continue
-        with directory() as where:
-            rows += make_rows(measure(where))
+        try:
+            with directory() as where:
+                rows += make_rows(measure(where))
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            rows.append({"figure": title, "value": None, "unit": "", "peer": f"failed: {error}",
+                         "bar": "measured", "ok": False})
     json.dump({"rows": rows, "samples": samples}, sys.stdout)
     print()

@@ -1,0 +1,145 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What it costs to keep the exporter and shmtop running, and what slow clients can do.
+
+- The exporter with 10,000 counters of 8 writers, half of which change every second: scraped every
+  15 s as Prometheus does, a row of history every 10 s, for a minute as it is.
+- shmtop in a terminal of 80 columns and 24 lines on 1,000 series, half of which change, every
+  second, for 20 s.
+- The time that a scrape of 1,000 series takes while 1,000 clients drip their requests and 100 keep
+  idle connections open, and at an exporter without such clients; both asked in turn. All limits are
+  the defaults.
+
+Prints {"rows": [...], "samples": {...}} for bench/run; --list names the parts, words choose among
+them.
+"""
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import statistics
+import struct
+import subprocess
+import termios
+import time
+
+import servers
+from servers import GZIP, at_most, ratio_at_most, row
+
+PROMETHEUS = GZIP + ["Accept: application/openmetrics-text;version=1.0.0,"
+                     "application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;"
+                     "q=0.5,*/*;q=0.1", "X-Prometheus-Scrape-Timeout-Seconds: 10"]
+SCRAPES, SCRAPE_S = 4, 15
+SHMTOP_S = 20
+DRIPPING, IDLE = 1000, 100
+BURSTS, BURST = 40, 50
+
+samples = {}
+
+
+def measure_upkeep(where):
+    segment, store = os.path.join(where, "upkeep"), os.path.join(where, "store")
+    with servers.writers(segment, 8, 10000, tick_ms=1000):
+        with servers.exporter(where, segment, "--storage.path=" + store) as ours:
+            ours.ask(1, PROMETHEUS)
+            start, cpu = time.monotonic(), ours.cpu_s()
+            for i in range(SCRAPES):
+                servers.progress(f"exporter: upkeep, {i * SCRAPE_S} of {SCRAPES * SCRAPE_S} s")
+                time.sleep(max(0, start + (i + 0.5) * SCRAPE_S - time.monotonic()))
+                ours.ask(1, PROMETHEUS)
+            time.sleep(max(0, start + SCRAPES * SCRAPE_S - time.monotonic()))
+            took = time.monotonic() - start
+            samples["upkeep, share of a core"] = [(ours.cpu_s() - cpu) / took]
+
+
+def upkeep_rows(_):
+    yield row("exporter: 10,000 series, a scrape every 15 s, a row every 10 s",
+              samples["upkeep, share of a core"], "% of a core", 100, **at_most(1, "%"))
+
+
+def drain(fd, seconds):
+    """Read what is drawn, as a terminal does."""
+    drawn, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        if select.select([fd], [], [], max(0, end - time.monotonic()))[0]:
+            drawn += len(os.read(fd, 65536))
+    return drawn
+
+
+def measure_shmtop(where):
+    segment = os.path.join(where, "shmtop")
+    with servers.writers(segment, 8, 1000, tick_ms=1000):
+        pid, fd = pty.fork()
+        if pid == 0:
+            servers.end_with_parent()
+            os.environ["TERM"] = "xterm-256color"
+            os.execv(os.path.join(servers.BUILD, "shmtop"), ["shmtop", "-S", segment])
+        try:
+            fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+            servers.progress("shmtop: 1,000 series")
+            if not drain(fd, 3):
+                raise RuntimeError("shmtop draws nothing")
+            start, cpu = time.monotonic(), servers.cpu_clock_s(pid)
+            samples["shmtop, bytes drawn"] = [drain(fd, SHMTOP_S)]
+            took = time.monotonic() - start
+            samples["shmtop, share of a core"] = [(servers.cpu_clock_s(pid) - cpu) / took]
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            os.close(fd)
+
+
+def shmtop_rows(_):
+    yield row("shmtop: 1,000 series, every second", samples["shmtop, share of a core"],
+              "% of a core", 100, **at_most(1, "%"))
+
+
+def measure_drip(where):
+    segment = os.path.join(where, "drip")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(servers.writers(segment, 8, 1000))
+        beset, quiet = (stack.enter_context(servers.exporter(where, segment, pinned=False))
+                        for _ in range(2))
+        drip = subprocess.Popen(
+            [servers.program("bench_drip"), str(beset.port), str(DRIPPING), str(IDLE)],
+            preexec_fn=servers.end_with_parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True)
+        with drip:
+            if drip.stdout.readline() != "ready\n":
+                raise RuntimeError("bench_drip did not start")
+            for i in range(BURSTS):
+                servers.progress(f"exporter: slow clients, {i + 1} of {BURSTS}")
+                for name, server in (("beset", beset), ("quiet", quiet)):
+                    try:
+                        wall = server.ask(BURST, pinned=False, timeout_s=20)["wall_ns"]
+                    except subprocess.TimeoutExpired as error:
+                        raise RuntimeError(f"no answer in 20 s, {name}") from error
+                    samples.setdefault("scrape, " + name, []).extend(wall)
+            drip.stdin.close()
+            samples["slow clients"] = json.loads(drip.stdout.read())
+
+
+def percentile(values, p):
+    return statistics.quantiles(values, n=100, method="inclusive")[p - 1]
+
+
+def drip_rows(_):
+    beset, quiet = samples["scrape, beset"], samples["scrape, quiet"]
+    figure = f"exporter: scrape of 1,000 series, {DRIPPING:,} dripping and {IDLE} idle clients"
+    yield row(figure + ", p99", [percentile(beset, 99)], "us", 1e-3, "without them",
+              [percentile(quiet, 99)], **ratio_at_most(1.5))
+    yield row(figure + ", median", beset, "us", 1e-3, "without them", quiet)
+
+
+PARTS = {
+    "exporter: a scrape every 15 s, a row every 10 s": (measure_upkeep, upkeep_rows),
+    "shmtop: 1,000 series, every second": (measure_shmtop, shmtop_rows),
+    "exporter: scrape of 1,000 series, dripping and idle clients": (measure_drip, drip_rows),
+}
+
+
+if __name__ == "__main__":
+    servers.run_parts(PARTS, samples)
