@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "exporter/api/api.h"
 #include "exporter/clock.h"
 #include "exporter/collection.h"
 #include "exporter/history/history.h"
@@ -39,6 +40,8 @@ struct exporter {
 	struct options o;
 	struct collector *collector;
 	struct recorder **recorders;
+	char **store_dirs;		/* of the recorders */
+	struct api api;
 	struct http *http;
 	struct pages pages;
 	struct listener listeners[LISTENERS_MAX];
@@ -173,7 +176,8 @@ static int start_recorder(struct exporter *x, size_t i)
 		return rc;
 	}
 	collector_set_recorder(x->collector, i, x->recorders[i]);
-	return 0;
+	x->store_dirs[i] = strdup(dir);
+	return x->store_dirs[i] ? 0 : -ENOMEM;
 }
 
 static int start_recorders(struct exporter *x)
@@ -182,12 +186,32 @@ static int start_recorders(struct exporter *x)
 	int rc;
 
 	x->recorders = calloc(x->o.segments.n, sizeof(*x->recorders));
-	if (!x->recorders)
+	x->store_dirs = calloc(x->o.segments.n, sizeof(char *));
+	if (!x->recorders || !x->store_dirs)
 		return -ENOMEM;
 	rc = x->o.no_storage ? 0 : find_storage(x);
 	for (i = 0; i < x->o.segments.n && rc == 0 && !x->o.no_storage; i++)
 		rc = start_recorder(x, i);
 	return rc;
+}
+
+/* Where the API finds what a recorder writes. */
+static const char *history_dir(void *ctx, const char *segment)
+{
+	const struct exporter *x = ctx;
+	size_t i;
+
+	for (i = 0; i < collector_segments(x->collector); i++)
+		if (x->store_dirs[i] && strcmp(collector_name(x->collector, i), segment) == 0)
+			return x->store_dirs[i];
+	return "";
+}
+
+static int answer_slow(void *ctx, const struct request *r, struct page *ret_page)
+{
+	const struct exporter *x = ctx;
+
+	return api_answer(&x->api, r, ret_page);
 }
 
 /* ---- serving -------------------------------------------------------------------------------- */
@@ -314,6 +338,9 @@ static int create_collector(struct exporter *x)
 		log_error("cannot start", "segment", bad, "error", rc == -EEXIST ?
 			"two of the segments are the same file" : strerror(-rc));
 	x->pages.collector = x->collector;
+	x->api = (struct api){ .collector = x->collector, .history_dir = history_dir, .ctx = x };
+	x->pages.slow = answer_slow;
+	x->pages.slow_ctx = x;
 	x->pages.telemetry_path = x->o.telemetry_path;
 	return rc;
 }
@@ -365,6 +392,9 @@ static void stop(struct exporter *x)
 	}
 	if (hangs)
 		_exit(0);
+	for (i = 0; x->store_dirs && i < x->o.segments.n; i++)
+		free(x->store_dirs[i]);
+	free(x->store_dirs);
 	free(x->recorders);
 	for (i = 0; i < x->nlisteners; i++)
 		listen_close(&x->listeners[i]);

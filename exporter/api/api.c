@@ -114,10 +114,12 @@ static void put_error(struct call *c)
 	json_close(j, '}');
 }
 
+/* e is NULL where there is nothing. */
 static int answer(struct call *c, const struct endpoint *e)
 {
 	struct json_out *j = &c->json;
-	int rc = check_names(c, e);
+	int rc = e ? check_names(c, e) : call_fail(c, 404, "not_found", NULL, "there is nothing at "
+		"%.256s; " PREFIX " lists what there is", c->request->path);
 
 	json_open(j, NULL, '{');
 	json_text(j, "status", "success");
@@ -143,15 +145,13 @@ int api_answer(const struct api *a, const struct request *r, struct page *ret_pa
 	size_t i;
 	int rc;
 
-	for (i = 0; i < ENDPOINTS && strcmp(endpoints[i].path, r->path) != 0; i++)
-		;
-	if (i == ENDPOINTS)
-		return -ENOENT;
 	clock_gettime(CLOCK_REALTIME, &now);
 	c.now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	c.deadline_ns = r->deadline_ns ? r->deadline_ns : clock_now() + CALL_TIME_MS * CLOCK_MS;
 	c.json.b = &c.body;
-	rc = answer(&c, &endpoints[i]);
+	for (i = 0; i < ENDPOINTS && strcmp(endpoints[i].path, r->path) != 0; i++)
+		;
+	rc = answer(&c, i < ENDPOINTS ? &endpoints[i] : NULL);
 	if (rc < 0) {
 		buf_free(&c.body);
 		return rc == CALL_FAILED ? -EIO : rc;

@@ -19,8 +19,8 @@ struct api {
 	void *ctx;
 };
 
-/* api_answer - the page at a path below /api/v1/; it may take long (it reads history), up to the
- * request's deadline. 0; -ENOENT: no such path; -ENOMEM. */
+/* api_answer - the page at a path below /api/v1/, also where there is none; it may take long (it reads
+ * history), up to the request's deadline. 0 or -ENOMEM. Thread: safe. */
 int api_answer(const struct api *a, const struct request *r, struct page *ret_page);
 
 #endif /* API_API_H */

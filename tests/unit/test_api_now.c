@@ -255,15 +255,11 @@ static void flows__a_trace__is_a_tree_over_writers(void **state)
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 
-static void paths__unknown__are_left_to_the_server(void **state)
+static void paths__unknown__are_not_found(void **state)
 {
-	struct request r = { .path = "/api/v1/nothing" };
-
-	assert_int_equal(api_answer(&api, &r, &answer), -ENOENT);
-	r.path = "/api/v1";
-	assert_int_equal(api_answer(&api, &r, &answer), -ENOENT);
-	r.path = "/api/v1/series/";
-	assert_int_equal(api_answer(&api, &r, &answer), -ENOENT);
+	refuses("nothing", 404, "not_found", "there is nothing at /api/v1/nothing; /api/v1/ lists");
+	refuses("series/", 404, "not_found", "");
+	refuses("\x1b", 404, "not_found", "\\u001b");
 	assert_int_equal(ask(""), 200);
 	has("\"version\":1,\"endpoints\":[{\"path\":\"/api/v1/\",\"parameters\":[]}");
 	refuses("?x=1", 400, "bad_parameter", "it has: none");
@@ -290,7 +286,7 @@ int main(void)
 		TEST(health__no_segment__is_an_answer),
 		TEST(slow__sorted_filtered_and_limited),
 		TEST(flows__a_trace__is_a_tree_over_writers),
-		TEST(paths__unknown__are_left_to_the_server),
+		TEST(paths__unknown__are_not_found),
 		TEST(deadline__over__is_said),
 	};
 
