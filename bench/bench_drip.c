@@ -48,6 +48,20 @@ static void drop(struct client *c)
 	c->fd = -1;
 }
 
+/* Begin the request, or make a whole one, or another byte of it. */
+static void say(struct client *c)
+{
+	const char *text = c->asked ? "x" : c->drips ? beginning : whole;
+	size_t n = strlen(text);
+
+	if (send(c->fd, text, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n) {
+		c->asked = 1;
+		sent += n;
+	} else if (errno != EAGAIN && errno != ENOTCONN) {
+		drop(c);
+	}
+}
+
 static void connect_one(struct client *c, unsigned number)
 {
 	struct sockaddr_in from = { .sin_family = AF_INET,
@@ -64,29 +78,16 @@ static void connect_one(struct client *c, unsigned number)
 	     errno != EINPROGRESS) ||
 	    epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &e) != 0)
 		drop(c);
+	else
+		say(c);
 }
 
 static void turn(struct client *c, unsigned number)
 {
-	const char *text = "x";
-	size_t n = 1;
-
-	if (c->fd < 0) {
+	if (c->fd < 0)
 		connect_one(c, number);
-		return;
-	}
-	if (c->asked && !c->drips)
-		return;
-	if (!c->asked) {
-		text = c->drips ? beginning : whole;
-		n = strlen(text);
-	}
-	if (send(c->fd, text, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n) {
-		c->asked = 1;
-		sent += n;
-	} else if (errno != EAGAIN && errno != ENOTCONN) {
-		drop(c);
-	}
+	else if (!c->asked || c->drips)
+		say(c);
 }
 
 /* An answer, or the end. */
