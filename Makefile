@@ -108,7 +108,7 @@ SOFLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(MAP) -Wl,-z,node
 
 # --as-needed keeps what a program really uses. A new one also goes into scripts/install-deps,
 # scripts/arm64-sysroot and docs/third-party.md.
-LIBS := -lmicrohttpd -llmdb -lyaml -lncursesw -ltinfo -lm
+LIBS := -lmicrohttpd -llmdb -lisal -lyaml -lncursesw -ltinfo -lm
 
 # --- Sources and objects -----------------------------------------------------------------
 SRC_common     := $(wildcard common/*.c)

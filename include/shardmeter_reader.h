@@ -305,6 +305,12 @@ struct sm_native {
 SM_API int sm_snapshot_native(const struct sm_snapshot *s, const struct sm_series_info *series,
 			      int writer, unsigned max_buckets, struct sm_native *ret_native);
 
+/* sm_native_from_buckets - the same from what sm_snapshot_buckets() gave, for readers that add up several
+ * files. counts: f->nunited + 1. */
+SM_API int sm_native_from_buckets(const struct sm_family_info *f, const uint64_t *counts,
+				  const struct sm_sum *sum, unsigned max_buckets,
+				  struct sm_native *ret_native);
+
 /* sm_snapshot_quantile - q (0 to 1) by linear interpolation in the united buckets, as Prometheus'
  * histogram_quantile() does; NaN if empty. */
 SM_API double sm_snapshot_quantile(const struct sm_snapshot *s, const struct sm_series_info *series,

@@ -392,22 +392,21 @@ static void native_merge(uint64_t *counts, int *first, unsigned *n)
 	*n = j;
 }
 
-int sm_snapshot_native(const struct sm_snapshot *s, const struct sm_series_info *series, int writer,
-		       unsigned max_buckets, struct sm_native *ret_native)
+int sm_native_from_buckets(const struct sm_family_info *f, const uint64_t *counts,
+			   const struct sm_sum *sum, unsigned max_buckets,
+			   struct sm_native *ret_native)
 {
-	const struct snap_data *d = snapshot_data(s);
-	const struct sm_family_info *f = family_of(d, series);
-	uint64_t counts[SM_MAX_BUCKETS], grid[SM_MAX_BUCKETS];
+	uint64_t grid[SM_MAX_BUCKETS];
 	unsigned i = 0, n = 0, skip;
 	struct sm_native out;
-	int rc, k, first;
+	int k, first;
 
-	if (f && f->kind == SM_HISTOGRAM && !(f->flags & SM_FAMILY_FINE_GRID))
+	if (f->kind != SM_HISTOGRAM || !max_buckets)
+		return -EINVAL;
+	if (!(f->flags & SM_FAMILY_FINE_GRID))
 		return -ENOENT;
 	memset(&out, 0, sizeof(out));
-	rc = sm_snapshot_buckets(s, series, writer, counts, &out.sum);
-	if (rc || !max_buckets)
-		return rc ? rc : -EINVAL;
+	out.sum = *sum;
 	if (max_buckets > SM_NATIVE_BUCKETS_MAX)
 		max_buckets = SM_NATIVE_BUCKETS_MAX;
 	out.schema = SM_GRID_SCHEMA;
@@ -448,6 +447,20 @@ int sm_snapshot_native(const struct sm_snapshot *s, const struct sm_series_info 
 	memcpy(out.counts, grid, n * sizeof(*grid));
 	*ret_native = out;
 	return 0;
+}
+
+int sm_snapshot_native(const struct sm_snapshot *s, const struct sm_series_info *series, int writer,
+		       unsigned max_buckets, struct sm_native *ret_native)
+{
+	const struct sm_family_info *f = family_of(snapshot_data(s), series);
+	uint64_t counts[SM_MAX_BUCKETS];
+	struct sm_sum sum;
+	int rc;
+
+	if (f && f->kind == SM_HISTOGRAM && !(f->flags & SM_FAMILY_FINE_GRID))
+		return -ENOENT;
+	rc = sm_snapshot_buckets(s, series, writer, counts, &sum);
+	return rc ? rc : sm_native_from_buckets(f, counts, &sum, max_buckets, ret_native);
 }
 
 double sm_snapshot_quantile(const struct sm_snapshot *s, const struct sm_series_info *series,

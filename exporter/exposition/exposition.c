@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "exporter/exposition/accept.h"
+#include "exporter/exposition/gzip.h"
 #include "exporter/exposition/own.h"
 #include "exporter/exposition/write.h"
 
@@ -78,6 +79,9 @@ static const struct format *format_of(enum accept_format f, size_t *ret_kept)
 	case ACCEPT_OPENMETRICS_0_0_1:
 		*ret_kept = KEPT_OPENMETRICS;
 		return &format_openmetrics;
+	case ACCEPT_PROTOBUF:
+		*ret_kept = KEPT_PROTOBUF;
+		return &format_protobuf;
 	default:
 		*ret_kept = KEPT_TEXT;
 		return &format_text;
@@ -151,7 +155,8 @@ static int answer(struct exposition *x, const struct collection *c, const struct
 	const struct query *q, struct page *page)
 {
 	struct write w = { .collection = c, .values = v, .query = q,
-		.created = x->options.created };
+		.created = x->options.created,
+		.native_buckets_max = x->options.native_buckets_max };
 	struct plan *plan;
 	size_t kept, body_len;
 	int rc;
@@ -167,6 +172,27 @@ static int answer(struct exposition *x, const struct collection *c, const struct
 	if (rc == 0 && !q->by_name && !q->per_writer)
 		remember_length(x, kept, page->body.len);
 	return rc;
+}
+
+/* Compress the body if the client takes it and it is worth it. */
+static int encode(const struct exposition *x, const struct request *r, struct page *page)
+{
+	enum accept_coding coding = accept_coding(r->accept_encoding);
+	struct buf small = { 0 };
+	int rc;
+
+	if (coding == ACCEPT_IDENTITY || page->body.failed ||
+	    (coding == ACCEPT_GZIP && page->body.len < x->options.gzip_min_bytes))
+		return 0;
+	rc = gzip_compress(&small, page->body.data, page->body.len);
+	if (rc < 0) {
+		buf_free(&small);
+		return rc;
+	}
+	buf_free(&page->body);
+	page->body = small;
+	page->encoding = "gzip";
+	return 0;
 }
 
 static int bad_request(const char *message, struct page *page)
@@ -205,6 +231,8 @@ int exposition_answer(struct exposition *x, const struct collection *c, const st
 		rc = open_values(c, &v);
 		if (rc == 0)
 			rc = answer(x, c, v, &q, &page);
+		if (rc == 0)
+			rc = encode(x, r, &page);
 		for (s = 0; v && s < c->nsegments; s++)
 			values_release(&v[s]);
 		free(v);

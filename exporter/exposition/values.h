@@ -16,6 +16,8 @@
 #ifndef EXPOSITION_VALUES_H
 #define EXPOSITION_VALUES_H
 
+#include <errno.h>
+
 #include "exporter/source.h"
 
 #define VALUES_ALL		SM_ALL_WRITERS
@@ -59,6 +61,13 @@ static inline const struct sm_series_info *values_series(const struct values *v,
 static inline int values_is_per_writer(const struct sm_family_info *f)
 {
 	return f->kind == SM_STATESET || (f->kind == SM_GAUGE && f->mode == SM_MODE_ALL);
+}
+
+/* values_counts - as sm_snapshot_counts(); -ENOTSUP also when there are several files. */
+static inline int values_counts(const struct values *v, size_t f, uint64_t *ret_counts)
+{
+	return v->nparts == 1 ? sm_snapshot_counts(v->part[0], &v->part[0]->families[f],
+		ret_counts) : -ENOTSUP;
 }
 
 /* values_number, values_buckets, values_classic - as the library's calls of these names; writer is an

@@ -23,6 +23,8 @@ struct writing {
 	struct own_losses *losses;
 	size_t losses_cap;
 	struct pieces *pieces;		/* of each segment */
+	uint64_t *counts;		/* of the family at hand */
+	size_t counts_cap;
 	int failed;
 };
 
@@ -116,20 +118,41 @@ static struct format_batch batch_of(const struct writing *x, const struct place 
 		.at = x->plan->at + at->block->first + first, .n = n };
 }
 
-static void add_up(struct writing *x, struct place *at, size_t first, size_t n)
+/* All series of the block at once, if that can be. */
+static const uint64_t *counts_of(struct writing *x, const struct place *at)
+{
+	size_t n = at->block->nseries;
+
+	if (at->info->kind != SM_COUNTER || !n)
+		return NULL;
+	if (n > x->counts_cap) {
+		free(x->counts);
+		x->counts_cap = n + n / 2;
+		x->counts = malloc(x->counts_cap * sizeof(*x->counts));
+		if (!x->counts) {
+			x->counts_cap = 0;
+			return NULL;
+		}
+	}
+	return values_counts(at->v, at->block->family, x->counts) == 0 ? x->counts : NULL;
+}
+
+static void add_up(struct writing *x, struct place *at, size_t first, size_t n,
+	const uint64_t *counts)
 {
 	struct format_batch batch = batch_of(x, at, first, n);
 	struct sm_value value[CHUNK];
 	uint64_t created[CHUNK];
 	size_t i;
 
-	for (i = 0; i < n; i++) {
+	batch.units = counts ? counts + first : NULL;
+	batch.value = value;
+	for (i = 0; !counts && i < n; i++) {
 		if (values_number(at->v, at->block->family, first + i, VALUES_ALL, &value[i]) < 0) {
 			value[i].is_set = 0;
 			lose(x, at);
 		}
 	}
-	batch.value = value;
 	if ((x->w->created || x->w->format->wants_created) && at->info->kind == SM_COUNTER) {
 		for (i = 0; i < n; i++)
 			created[i] = values_created_ns(at->v, at->block->family, first + i);
@@ -194,12 +217,24 @@ static void each_writer(struct writing *x, struct place *at, size_t series)
 
 /* ---- histograms ----------------------------------------------------------------------------- */
 
+static int get_native(const struct writing *x, const struct place *at, size_t series, int writer,
+	struct sm_native *ret_native)
+{
+	uint64_t counts[VALUES_BUCKETS_MAX];
+	struct sm_sum sum;
+	int rc = values_buckets(at->v, at->block->family, series, writer, counts, &sum);
+
+	return rc < 0 ? rc : sm_native_from_buckets(at->info, counts, &sum,
+		x->w->native_buckets_max, ret_native);
+}
+
 static void put_histogram(struct writing *x, struct place *at, size_t series, int writer,
 	const struct format_span *piece)
 {
 	const struct plan *plan = x->plan;
 	const size_t *text = plan->at + at->block->first + series, *le = plan->at + at->block->le;
 	uint64_t cumulative[VALUES_BUCKETS_MAX];
+	struct sm_native native;
 	struct format_span les[VALUES_BUCKETS_MAX];
 	struct format_histogram h = {
 		.text = { plan->text + text[0], text[1] - text[0] },
@@ -218,6 +253,9 @@ static void put_histogram(struct writing *x, struct place *at, size_t series, in
 	/* A writer that never had a part in it has no histogram. */
 	if (writer != VALUES_ALL && !cumulative[h.nbounds])
 		return;
+	if (x->w->format->wants_native && (at->info->flags & SM_FAMILY_FINE_GRID) &&
+	    get_native(x, at, series, writer, &native) == 0)
+		h.native = &native;
 	for (i = 0; i <= h.nbounds; i++)
 		les[i] = (struct format_span){ plan->text + le[i], le[i + 1] - le[i] };
 	x->w->format->histogram(&x->r, &h);
@@ -247,6 +285,7 @@ static void put_histograms(struct writing *x, struct place *at)
 static void put_block(struct writing *x, struct place *at)
 {
 	size_t n = at->block->nseries, i;
+	const uint64_t *counts;
 
 	at->v = &x->w->values[at->block->segment];
 	at->info = values_family(at->v, at->block->family);
@@ -257,8 +296,9 @@ static void put_block(struct writing *x, struct place *at)
 		for (i = 0; i < n && !x->failed; i++)
 			each_writer(x, at, i);
 	} else {
+		counts = counts_of(x, at);
 		for (i = 0; i < n && !x->failed; i += CHUNK)
-			add_up(x, at, i, n - i < CHUNK ? n - i : CHUNK);
+			add_up(x, at, i, n - i < CHUNK ? n - i : CHUNK, counts);
 	}
 }
 
@@ -300,6 +340,7 @@ int write_families(const struct write *w, const struct plan *plan, struct buf *o
 		w->format->end(&x.r);
 	}
 	free_pieces(&x);
+	free(x.counts);
 	return end(&x.r, x.failed);
 }
 
