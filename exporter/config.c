@@ -21,6 +21,7 @@
 #include "common/utf8.h"
 
 #define DEPTH_MAX	8
+#define NESTING_MAX	64	/* of what is skipped, too: libyaml's time grows with its square */
 #define NAME_MAX_BYTES	128
 #define KEYS_MAX	256
 #define ERRORS_MAX	50
@@ -31,6 +32,7 @@ struct walk {
 	const char *where;
 	struct buf *errors;
 	unsigned nerrors;
+	unsigned nesting;
 	int stopped;			/* nothing more can be read */
 	char *seen[KEYS_MAX];		/* names of settings and sections that were given */
 	unsigned nseen;
@@ -71,6 +73,16 @@ static void complain(struct walk *w, const yaml_mark_t *at, const char *format, 
 	buf_puts(w->errors, "\n");
 }
 
+static int opens(const yaml_event_t *e)
+{
+	return e->type == YAML_MAPPING_START_EVENT || e->type == YAML_SEQUENCE_START_EVENT;
+}
+
+static int closes(const yaml_event_t *e)
+{
+	return e->type == YAML_MAPPING_END_EVENT || e->type == YAML_SEQUENCE_END_EVENT;
+}
+
 /* The next event; 0 when there is none, and the walk is over. */
 static int next(struct walk *w, yaml_event_t *ret_event)
 {
@@ -78,8 +90,16 @@ static int next(struct walk *w, yaml_event_t *ret_event)
 
 	if (w->stopped)
 		return 0;
-	if (yaml_parser_parse(&w->parser, ret_event))
-		return 1;
+	if (yaml_parser_parse(&w->parser, ret_event)) {
+		w->nesting += opens(ret_event) ? 1 : 0;
+		w->nesting -= closes(ret_event) ? 1 : 0;
+		if (w->nesting <= NESTING_MAX)
+			return 1;
+		complain(w, &ret_event->start_mark, "nested too deeply");
+		yaml_event_delete(ret_event);
+		w->stopped = 1;
+		return 0;
+	}
 	w->stopped = 1;
 	if (p->error == YAML_MEMORY_ERROR)
 		complain(w, &p->problem_mark, "out of memory");
@@ -91,16 +111,6 @@ static int next(struct walk *w, yaml_event_t *ret_event)
 			p->context ? p->context : "");
 	w->stopped = 1;
 	return 0;
-}
-
-static int opens(const yaml_event_t *e)
-{
-	return e->type == YAML_MAPPING_START_EVENT || e->type == YAML_SEQUENCE_START_EVENT;
-}
-
-static int closes(const yaml_event_t *e)
-{
-	return e->type == YAML_MAPPING_END_EVENT || e->type == YAML_SEQUENCE_END_EVENT;
 }
 
 /* Pass over the node that an event began. */

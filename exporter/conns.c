@@ -91,6 +91,14 @@ static uint64_t bytes_received(int fd)
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_bytes_received : 0;
 }
 
+/* Has the peer ended the connection? libmicrohttpd 0.9.75 does not always notice. */
+static int is_gone(const struct conn *c)
+{
+	char one;
+
+	return c->state != CONN_BUSY && recv(c->fd, &one, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /* ---- cutting -------------------------------------------------------------------------------- */
 
 static void uncount(struct conns *s, const struct conn *c)
@@ -121,9 +129,13 @@ static int same_ip(const struct conn *a, const struct conn *b)
 	return !a->is_unix && !b->is_unix && memcmp(&a->ip, &b->ip, sizeof(a->ip)) == 0;
 }
 
-/* Who waits goes before who is idle, the longer before the shorter. */
+/* Who is gone goes first, then who waits, then who is idle; of two such who does so longer. */
 static int goes_before(const struct conn *a, const struct conn *b)
 {
+	int a_gone = is_gone(a), b_gone = is_gone(b);
+
+	if (a_gone != b_gone)
+		return a_gone;
 	if (a->state != b->state)
 		return a->state == CONN_WAITING;
 	return a->since_ns <= b->since_ns;
@@ -255,10 +267,10 @@ void conns_watch(struct conns *s, uint64_t now_ns)
 		late = c->state == CONN_WAITING ?
 			now_ns > c->since_ns + s->limits.header_timeout_ms * CLOCK_MS :
 			c->state == CONN_BUSY && now_ns > c->deadline_ns;
-		if (late) {
+		if (late)
 			s->stats.cut_late++;
+		if (late || is_gone(c))
 			cut(s, c);
-		}
 	}
 	pthread_mutex_unlock(&s->mutex);
 }

@@ -41,6 +41,10 @@
 #define JOBS_STOP_MS		1000u
 #define DRAIN_STEP_NS		10000000
 #define SPARE_FDS		64u	/* besides those of connections */
+#define ARRIVING_MAX		64u
+#define ARRIVING_STEP_NS	1000000
+#define ARRIVING_STEPS		20
+#define CUT_MAX			1024u	/* connections that are cut and not closed yet */
 /* What a client says of its time is believed up to this many times --web.response-timeout. */
 #define TIMEOUT_FACTOR_MAX	4u
 
@@ -74,6 +78,9 @@ struct http {
 	pthread_mutex_t mutex;		/* of allowed_hosts */
 	char *allowed_hosts;
 };
+
+/* Is the library the one whose buffer is_line_end() knows? */
+static int sees_line_ends;
 
 struct exchange {
 	struct job job;
@@ -185,11 +192,37 @@ static struct conn *conn_of(struct MHD_Connection *c)
 	return info ? info->socket_context : NULL;
 }
 
+/* The headers of a request while they are gathered. */
+struct gathering {
+	struct request_head *head;
+	const char *end;	/* of the value before, NULL at first */
+};
+
+/*
+ * Between a header's value and what follows there are CR and LF, which libmicrohttpd 0.9.75 has made
+ * NUL. It takes a NUL in a value for its end ("localhost\0.evil"), and a bare LF
+ * for the end of a line: both show here, and only here. The headers lie one after the other in its
+ * buffer, before the CR and LF of the empty line.
+ */
+static int is_line_end(const char *end, const char *next)
+{
+	if (!sees_line_ends)
+		return 1;
+	if (next)
+		return next - end == 2;
+	return !end[0] && !end[1] && !end[2] && !end[3];
+}
+
 static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *key,
 	size_t key_size, const char *value, size_t value_size)
 {
+	struct gathering *g = cls;
+
 	(void)kind;
-	request_head_add(cls, key, key_size, value ? value : "", value_size);
+	if (g->end && !is_line_end(g->end, key))
+		g->head->is_bad = 1;
+	request_head_add(g->head, key, key_size, value ? value : "", value_size);
+	g->end = value ? value + value_size : NULL;
 	return MHD_YES;
 }
 
@@ -216,10 +249,13 @@ static void set_deadlines(struct exchange *x)
 static unsigned check(struct exchange *x, const char *method, const char *version, const char **ret_why)
 {
 	const struct conn *conn = conn_of(x->connection);
+	struct gathering g = { .head = &x->head };
 	struct http *h = x->http;
 	unsigned status;
 
-	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, on_header, &x->head);
+	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, on_header, &g);
+	if (g.end && !is_line_end(g.end, NULL))
+		x->head.is_bad = 1;
 	set_deadlines(x);
 	pthread_mutex_lock(&h->mutex);
 	status = request_refuse(&x->head, method, version, conn && conn_is_unix(conn),
@@ -379,6 +415,17 @@ static int hand_over(const struct worker *w, int fd)
 	return -EIO;
 }
 
+/* Let the serving threads catch up, so that a flood waits in the backlog; but for no thread that
+ * hangs. */
+static void wait_for_workers(struct http *h)
+{
+	const struct timespec step = { .tv_nsec = ARRIVING_STEP_NS };
+	unsigned i;
+
+	for (i = 0; i < ARRIVING_STEPS && atomic_load(&h->arriving) >= ARRIVING_MAX; i++)
+		nanosleep(&step, NULL);
+}
+
 /* Hand a new connection to the thread of its lane that has fewer. */
 static void on_accepted(void *ctx, int fd)
 {
@@ -387,6 +434,7 @@ static void on_accepted(void *ctx, int fd)
 	struct worker *lane = h->worker[conns_is_local(fd, &is_unix) ? 0 : 1], *w = &lane[0];
 	unsigned i;
 
+	wait_for_workers(h);
 	for (i = 1; i < WORKERS; i++)
 		if (atomic_load(&lane[i].connections) < atomic_load(&w->connections))
 			w = &lane[i];
@@ -472,7 +520,7 @@ static int start_worker(struct worker *w, const struct options *o)
 		NULL, NULL, on_request, w,
 		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
 		/* conns.c keeps the limit; this one is for what has not reached it yet. */
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->max_connections + SPARE_FDS,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->max_connections + CUT_MAX,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((o->idle_timeout_ms + 999) / 1000),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1,
@@ -542,6 +590,7 @@ int http_start(const struct listener *listeners, size_t n, const struct options 
 
 	if (!h)
 		return -ENOMEM;
+	sees_line_ends = strcmp(MHD_get_version(), "0.9.75") == 0;
 	pthread_mutex_init(&h->mutex, NULL);
 	h->pages = *pages;
 	h->telemetry_path = strdup(o->telemetry_path);

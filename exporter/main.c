@@ -299,9 +299,9 @@ static int serve(struct exporter *x)
 	int rc;
 
 	x->watchdog_ms = sd_watchdog_ms();
+	block_signals(&set);
 	if (open_listeners(x) < 0)
 		return EXIT_USAGE;
-	block_signals(&set);
 	if (start_recorders(x) < 0)
 		return EXIT_USAGE;
 	atomic_store(&x->config_ok, 1);

@@ -4,14 +4,14 @@
  *
  * libmicrohttpd 0.9.75 lets through what RFC 9112 tells a server to refuse: requests with two
  * lengths or with a length and chunks, without a Host or with two, and NUL inside a header's value.
- * A bare LF as the end of a line cannot be seen from here; since no request may have a body, and a
- * proxy could disagree with us only about where one ends, it does no harm.
+ * What cannot be seen in values that end in NUL, http.c looks for in the library's buffer.
  */
 #include "exporter/request.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -172,12 +172,14 @@ void request_head_add(struct request_head *h, const char *name, size_t name_len,
 		h->is_bad = 1;
 		return;
 	}
+	while (value_len && (value[value_len - 1] == ' ' || value[value_len - 1] == '\t'))
+		value_len--;
 	if (strcasecmp(name, "Host") == 0) {
 		h->nhosts++;
 		if (value_len >= sizeof(h->host))
 			h->is_bad = 1;
 		else
-			memcpy(h->host, value, value_len + 1);
+			snprintf(h->host, sizeof(h->host), "%.*s", (int)value_len, value);
 	} else if (strcasecmp(name, "Content-Length") == 0) {
 		h->nlengths++;
 		h->has_body |= strcmp(value, "0") != 0;
