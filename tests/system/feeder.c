@@ -10,7 +10,13 @@
  *	histogram NAME LABELS VALUE
  *	state NAME LABELS STATES I       STATES separated by commas
  *	series NAME COUNT                a counter of COUNT series, each counted once
+ *	refuse NAME COUNT                a counter that may have one series, of COUNT: the rest is refused
+ *	slow OPERATION STATUS MS TRACEPARENT ATTRIBUTE
+ *	flow NAME TRACEPARENT STAGES     a flow that is always slow; STAGES separated by commas
+ *	health COMPONENT STATE CRITICAL  STATE as enum sm_health; CRITICAL 0 or 1
  *	heartbeat | path | close
+ *
+ * FEEDER_METADATA is a key=value of the writer.
  */
 #include <shardmeter.h>
 #include <stdio.h>
@@ -103,11 +109,11 @@ static void feed(struct sm *m, char **w, struct sm_diag *diag)
 	}
 }
 
-static void feed_series(struct sm *m, char **w, struct sm_diag *diag)
+static void feed_series(struct sm *m, char **w, unsigned cap, struct sm_diag *diag)
 {
 	struct labels l = { .n = 1, .names = { "number" } };
 	struct sm_family_options f = { .kind = SM_COUNTER, .name = w[1],
-		.cap = (unsigned)atoi(w[2]) };
+		.cap = cap };
 	struct sm_family *family = declare(m, &f, &l, diag);
 	char value[16];
 	int i;
@@ -119,11 +125,27 @@ static void feed_series(struct sm *m, char **w, struct sm_diag *diag)
 	}
 }
 
+static void feed_flow(struct sm *m, char **w, struct sm_diag *diag)
+{
+	struct sm_flow_options o = { .name = w[1], .help = "A flow of the feeder.", .slow_ns = 1 };
+	struct sm_flow_type *type = sm_flow_declare(m, &o, diag);
+	char *save = NULL, *stage;
+	struct sm_flow flow;
+
+	diag->error = diag->error ? diag->error : sm_flow_start(&flow, type, SM_NO_LABELS, w[2]);
+	if (diag->error)
+		return;
+	for (stage = strtok_r(w[3], ",", &save); stage; stage = strtok_r(NULL, ",", &save))
+		sm_flow_checkpoint(&flow, stage);
+	sm_flow_end(&flow, "success");
+}
+
 int main(void)
 {
 	char line[4096], empty[] = "-", *w[WORDS], *save;
+	struct sm_options o = { .metadata = { getenv("FEEDER_METADATA") } };
 	struct sm_diag diag;
-	struct sm *m = sm_open(NULL, &diag);
+	struct sm *m = sm_open(&o, &diag);
 	int n;
 
 	printf(diag.error ? "error: %s\n" : "ok %s\n",
@@ -140,7 +162,16 @@ int main(void)
 		if (strcmp(w[0], "heartbeat") == 0)
 			diag.error = sm_heartbeat(m);
 		else if (strcmp(w[0], "series") == 0)
-			feed_series(m, w, &diag);
+			feed_series(m, w, (unsigned)atoi(w[2]), &diag);
+		else if (strcmp(w[0], "refuse") == 0)
+			feed_series(m, w, 1, &diag);
+		else if (strcmp(w[0], "flow") == 0)
+			feed_flow(m, w, &diag);
+		else if (strcmp(w[0], "slow") == 0)
+			diag.error = sm_slow_record(m, w[1], w[2], strtoull(w[3], NULL, 10) * 1000000,
+				w[4], w[5]);
+		else if (strcmp(w[0], "health") == 0)
+			diag.error = sm_health_set(m, w[1], (enum sm_health)atoi(w[2]), atoi(w[3]));
 		else if (strcmp(w[0], "close") == 0)
 			sm_close(m);
 		else if (strcmp(w[0], "path") != 0)
