@@ -35,6 +35,8 @@ struct exposition {
 	struct exposition_options options;
 	pthread_mutex_t lock;
 	struct kept kept[KEPT_N];
+	struct own_reads reads;
+	struct process_table *processes;
 };
 
 int exposition_create(const struct exposition_options *o, struct exposition **ret_exposition)
@@ -43,6 +45,10 @@ int exposition_create(const struct exposition_options *o, struct exposition **re
 
 	if (!x)
 		return -ENOMEM;
+	if (process_table_create(&x->processes) < 0) {
+		free(x);
+		return -ENOMEM;
+	}
 	x->options = *o;
 	pthread_mutex_init(&x->lock, NULL);
 	*ret_exposition = x;
@@ -58,6 +64,8 @@ void exposition_free(struct exposition *x)
 	for (i = 0; i < KEPT_N; i++)
 		plan_unref(x->kept[i].plan);
 	pthread_mutex_destroy(&x->lock);
+	process_table_free(x->processes);
+	free(x->reads.segment);
 	free(x);
 }
 
@@ -126,6 +134,27 @@ static void remember_length(struct exposition *x, size_t kept, size_t len)
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
+static int put_own(struct exposition *x, const struct write *w, const struct own_losses *losses,
+	struct extra *extra)
+{
+	const struct collection *c = w->collection;
+	int rc;
+
+	own_segments(extra, c, w->values);
+	own_writers(extra, c, w->values, x->processes);
+	if (w->query->by_writer)
+		return 0;
+	pthread_mutex_lock(&x->lock);
+	rc = own_reads_count(&x->reads, c);
+	own_reads(extra, c, &x->reads);
+	pthread_mutex_unlock(&x->lock);
+	own_losses(extra, c, losses);
+	own_store(extra, c);
+	if (x->options.own_metrics)
+		own_exporter(extra, c, x->processes);
+	return rc;
+}
+
 static int write_body(struct exposition *x, const struct write *w, struct plan *plan,
 	struct buf *body)
 {
@@ -136,15 +165,10 @@ static int write_body(struct exposition *x, const struct write *w, struct plan *
 	rc = write_families(w, plan, body, &losses);
 	if (rc == 0) {
 		extra_init(&extra, w->query);
-		own_segments(&extra, w->collection, w->values);
-		if (!w->query->by_writer) {
-			own_losses(&extra, w->collection, &losses);
-			own_store(&extra, w->collection);
-			if (x->options.own_metrics)
-				own_exporter(&extra, w->collection);
-		}
+		rc = put_own(x, w, &losses, &extra);
 		extra_sort(&extra);
-		rc = write_extra(w, plan, &extra, body);
+		if (rc == 0)
+			rc = write_extra(w, plan, &extra, body);
 		extra_release(&extra);
 	}
 	free(losses.unreadable);

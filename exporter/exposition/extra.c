@@ -179,15 +179,6 @@ void extra_one(struct extra *x, const char *name, const char *unit, enum model_t
 		extra_add_units(x, NULL, 0, units, decimals);
 }
 
-void extra_one_double(struct extra *x, const char *name, const char *unit, enum model_type type,
-	const char *help, double value)
-{
-	struct sm_value v = { .is_set = 1, .value = value };
-
-	if (extra_family(x, name, unit, type, help))
-		extra_add(x, NULL, 0, &v);
-}
-
 /* ---- order ---------------------------------------------------------------------------------- */
 
 static int compare_metrics(const void *a, const void *b, void *ctx)

@@ -58,12 +58,9 @@ void extra_add(struct extra *x, const char *const *labels, size_t nlabels,
 void extra_add_units(struct extra *x, const char *const *labels, size_t nlabels, uint64_t units,
 	unsigned decimals);
 
-/* extra_one, extra_one_double - a family of one metric without labels. */
+/* extra_one - a family of one metric without labels. */
 void extra_one(struct extra *x, const char *name, const char *unit, enum model_type type,
 	const char *help, uint64_t units, unsigned decimals);
-void extra_one_double(struct extra *x, const char *name, const char *unit, enum model_type type,
-	const char *help, double value);
-
 /* extra_sort - families by name, metrics by family; families without metrics go. */
 void extra_sort(struct extra *x);
 

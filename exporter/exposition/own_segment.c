@@ -8,6 +8,9 @@
  */
 #include "exporter/exposition/own.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 struct about {
 	struct extra *x;
 	const struct values *v;
@@ -63,6 +66,49 @@ void own_segments(struct extra *x, const struct collection *c, const struct valu
 			sm_snapshot_about(segment->reading.snapshot[p], add_about, &about);
 		}
 		x->merge = 0;
+	}
+	x->segment = NULL;
+}
+
+/* ---- readings ------------------------------------------------------------------------------- */
+
+int own_reads_count(struct own_reads *reads, const struct collection *c)
+{
+	size_t s, p;
+	void *grown;
+
+	if (c->began_ns <= reads->began_ns && reads->n)
+		return 0;	/* shared with a request before */
+	if (c->nsegments > reads->n) {
+		grown = realloc(reads->segment, c->nsegments * sizeof(*reads->segment));
+		if (!grown)
+			return -ENOMEM;
+		reads->segment = grown;
+		for (; reads->n < c->nsegments; reads->n++)
+			reads->segment[reads->n].retries = reads->segment[reads->n].stale = 0;
+	}
+	reads->began_ns = c->began_ns;
+	for (s = 0; s < c->nsegments; s++) {
+		for (p = 0; p < c->segment[s].reading.n; p++) {
+			reads->segment[s].retries += c->segment[s].reading.snapshot[p]->retries;
+			reads->segment[s].stale += c->segment[s].reading.snapshot[p]->stale != 0;
+		}
+	}
+	return 0;
+}
+
+void own_reads(struct extra *x, const struct collection *c, const struct own_reads *reads)
+{
+	size_t s;
+
+	for (s = 0; s < c->nsegments && s < reads->n; s++) {
+		x->segment = c->nsegments > 1 ? c->segment[s].name : NULL;
+		extra_one(x, "shardmeter_snapshot_retries_total", "", MODEL_COUNTER,
+			"Readings for scrapes that were repeated, because a writer changed the "
+			"segment meanwhile.", reads->segment[s].retries, 0);
+		extra_one(x, "shardmeter_snapshot_stale_scrapes_total", "", MODEL_COUNTER,
+			"Scrapes answered with the values of an earlier one: writers were busy "
+			"folding.", reads->segment[s].stale, 0);
 	}
 	x->segment = NULL;
 }
