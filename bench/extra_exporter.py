@@ -107,6 +107,12 @@ def measure_counters(where):
                 packed[title] = (server, 6, GZIP)
         in_turn(plain, ROUNDS, "counters")
         in_turn(packed, ROUNDS, "counters, gzip")
+    segment = os.path.join(where, "changing")
+    with servers.writers(segment, WRITERS, LINES, tick_ms=50):
+        with servers.exporter(where, segment) as ours:
+            for key, headers in (("counters, changing", ()), ("counters, changing, gzip", GZIP)):
+                servers.progress(f"exporter: {key}")
+                keep(key, ours.ask(31, headers, settle_us=70000)["cpu_ns"][1:])
     for what, arguments in ("memcpy", [body, "memcpy"]), (
             "pread", [os.path.join(where, "cells"), "pread", str(LINES), str(WRITERS)]):
         out = subprocess.run([servers.program("bench_floor"), *arguments], check=True, timeout=60,
@@ -130,17 +136,20 @@ def counter_rows(missing):
               samples["counters, prometheus-cpp"], **times_less(20))
     yield row(figure + ", gzip", packed, "ns/line", scale, "prometheus-cpp, gzip",
               samples["counters, gzip, prometheus-cpp"], **compressed(15, "counters"))
+    for more in "", ", gzip":
+        yield row(f"{figure}{more}, half of them changed", samples["counters, changing" + more],
+                  "ns/line", scale, "none changed", packed if more else plain)
     yield row(figure + ", gzip, body", samples["counters, gzip, exporter, bytes"], "KB", 1e-3,
               "prometheus-cpp, gzip", samples["counters, gzip, prometheus-cpp, bytes"])
     for name, ours, key in (("client_golang", plain, "counters"),
                             ("VictoriaMetrics/metrics", plain, "counters"),
                             ("client_golang", packed, "counters, gzip")):
-        compressed = ", gzip" if ours is packed else ""
+        more = ", gzip" if ours is packed else ""
         if name in missing:
-            yield row(figure + compressed, ours, "ns/line", scale,
+            yield row(figure + more, ours, "ns/line", scale,
                       f"{name} (left out: {missing[name]})")
         else:
-            yield row(figure + compressed, ours, "ns/line", scale, name + compressed,
+            yield row(figure + more, ours, "ns/line", scale, name + more,
                       samples[f"{key}, {name}"])
 
 
