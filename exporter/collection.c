@@ -11,6 +11,7 @@
  */
 #include "exporter/collection.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -205,6 +206,7 @@ int collector_get(struct collector *k, unsigned flags, uint64_t deadline_ns,
 		rc = wait_for(k, job, deadline_ns);
 		if (rc < 0 || suits)
 			break;
+		assert(k->job != job);	/* it has ended */
 		put_job(job);
 	}
 	if (!job) {
@@ -362,7 +364,7 @@ void collector_free(struct collector *k)
 
 	if (!k)
 		return;
-	for (i = 0; i < k->n; i++) {
+	for (i = 0; k->followed && i < k->n; i++) {
 		source_free(k->followed[i].source);
 		free(k->followed[i].name);
 	}

@@ -34,13 +34,18 @@
 #define LOOK_MS		1000u
 #define LISTENERS_MAX	32
 
+/* Who writes a segment's history, and where. */
+struct history {
+	struct recorder *recorder;
+	char *dir;
+};
+
 struct exporter {
 	int argc;
 	char **argv;
 	struct options o;
 	struct collector *collector;
-	struct recorder **recorders;
-	char **store_dirs;		/* of the recorders */
+	struct history *history;	/* one a segment */
 	struct api api;
 	struct http *http;
 	struct pages pages;
@@ -167,7 +172,7 @@ static int start_recorder(struct exporter *x, size_t i)
 			log_error("cannot start", "error", diag.message);
 			return rc;
 		}
-		rc = recorder_start(segment, &opts, rc < 0 ? -1 : lock_fd, &x->recorders[i]);
+		rc = recorder_start(segment, &opts, rc < 0 ? -1 : lock_fd, &x->history[i].recorder);
 	}
 	if (rc < 0) {
 		log_error("cannot start to record", "segment", segment, "error", strerror(-rc));
@@ -175,9 +180,9 @@ static int start_recorder(struct exporter *x, size_t i)
 			close(lock_fd);
 		return rc;
 	}
-	collector_set_recorder(x->collector, i, x->recorders[i]);
-	x->store_dirs[i] = strdup(dir);
-	return x->store_dirs[i] ? 0 : -ENOMEM;
+	collector_set_recorder(x->collector, i, x->history[i].recorder);
+	x->history[i].dir = strdup(dir);
+	return x->history[i].dir ? 0 : -ENOMEM;
 }
 
 static int start_recorders(struct exporter *x)
@@ -185,9 +190,8 @@ static int start_recorders(struct exporter *x)
 	size_t i;
 	int rc;
 
-	x->recorders = calloc(x->o.segments.n, sizeof(*x->recorders));
-	x->store_dirs = calloc(x->o.segments.n, sizeof(char *));
-	if (!x->recorders || !x->store_dirs)
+	x->history = calloc(x->o.segments.n, sizeof(*x->history));
+	if (!x->history)
 		return -ENOMEM;
 	rc = x->o.no_storage ? 0 : find_storage(x);
 	for (i = 0; i < x->o.segments.n && rc == 0 && !x->o.no_storage; i++)
@@ -202,8 +206,8 @@ static const char *history_dir(void *ctx, const char *segment)
 	size_t i;
 
 	for (i = 0; i < collector_segments(x->collector); i++)
-		if (x->store_dirs[i] && strcmp(collector_name(x->collector, i), segment) == 0)
-			return x->store_dirs[i];
+		if (x->history[i].dir && strcmp(collector_name(x->collector, i), segment) == 0)
+			return x->history[i].dir;
 	return "";
 }
 
@@ -383,8 +387,8 @@ static void stop(struct exporter *x)
 	int hangs = http_free(x->http) < 0;
 	size_t i;
 
-	for (i = 0; x->recorders && i < x->o.segments.n; i++) {
-		if (recorder_stop(x->recorders[i], DRAIN_MS) < 0) {
+	for (i = 0; x->history && i < x->o.segments.n; i++) {
+		if (recorder_stop(x->history[i].recorder, DRAIN_MS) < 0) {
 			/* The disk hangs: its thread cannot be ended, but the process can. */
 			log_error("the last row of history may be lost: the disk does not answer");
 			_exit(EXIT_USAGE);
@@ -392,10 +396,9 @@ static void stop(struct exporter *x)
 	}
 	if (hangs)
 		_exit(0);
-	for (i = 0; x->store_dirs && i < x->o.segments.n; i++)
-		free(x->store_dirs[i]);
-	free(x->store_dirs);
-	free(x->recorders);
+	for (i = 0; x->history && i < x->o.segments.n; i++)
+		free(x->history[i].dir);
+	free(x->history);
 	for (i = 0; i < x->nlisteners; i++)
 		listen_close(&x->listeners[i]);
 	exposition_free(x->pages.exposition);

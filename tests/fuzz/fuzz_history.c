@@ -16,7 +16,7 @@
 #include "exporter/history/dict.h"
 #include "exporter/history/row.h"
 #include "exporter/history/verify.h"
-#include "exporter/options.h"
+#include "exporter/setting.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -106,8 +106,8 @@ static void read_words(const uint8_t *data, size_t size)
 		return;
 	memcpy(text, data, size);
 	text[size] = '\0';
-	consumed += (uint64_t)(options_duration(text, &number) == 0);
-	consumed += (uint64_t)(options_size(text, &number) == 0);
+	consumed += (uint64_t)(setting_duration(text, &number) == 0);
+	consumed += (uint64_t)(setting_size(text, &number) == 0);
 	consumed += (uint64_t)(address_host(text, host, sizeof(host)) == 0);
 	consumed += (uint64_t)address_allowed(text, "127.0.0.1:10464", "a.example,b");
 	consumed += (uint64_t)address_allowed("a.example", text, text);
