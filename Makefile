@@ -23,6 +23,8 @@ libdir       ?= $(prefix)/lib
 includedir   ?= $(prefix)/include
 mandir       ?= $(prefix)/share/man
 pkgconfigdir ?= $(libdir)/pkgconfig
+bashcompdir  ?= $(prefix)/share/bash-completion/completions
+zshcompdir   ?= $(prefix)/share/zsh/site-functions
 PYTHON       ?= $(firstword $(wildcard /usr/bin/python3) python3)
 KILLS        ?= 100000#		soak: how many SIGKILLs
 FUZZ         ?=#			fuzz: which tests/fuzz/fuzz_NAME.c
@@ -334,12 +336,17 @@ install: all ## install programs, library, headers and manual pages (DESTDIR, pr
 	$Q$(call put,644,$B/libshardmeter.a,$(libdir)/)
 	$Q$(call put,644,$(HEADERS),$(includedir)/)
 	$Q$(call put,644,$B/shardmeter.pc,$(pkgconfigdir)/)
+	$Qinstall -d $(addprefix $(DESTDIR),$(bashcompdir) $(zshcompdir))
+	$Q$B/shardmeter completion bash > $(DESTDIR)$(bashcompdir)/shardmeter
+	$Q$B/shardmeter completion zsh > $(DESTDIR)$(zshcompdir)/_shardmeter
+	$Qfor p in shmtop shardmeter-exporter; do ln -sf shardmeter $(DESTDIR)$(bashcompdir)/$$p; done
 	$(foreach m,$(MAN),$Q$(call put,644,$m,$(mandir)/man$(subst .,,$(suffix $m))/)$(newline))
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,shardmeter-exporter shmtop shardmeter)
 	rm -f $(addprefix $(DESTDIR)$(libdir)/,$(REALNAME) $(SONAME) libshardmeter.so libshardmeter.a)
 	rm -f $(addprefix $(DESTDIR)$(includedir)/,$(notdir $(HEADERS)))
-	rm -f $(DESTDIR)$(pkgconfigdir)/shardmeter.pc
+	rm -f $(DESTDIR)$(pkgconfigdir)/shardmeter.pc $(DESTDIR)$(zshcompdir)/_shardmeter
+	rm -f $(addprefix $(DESTDIR)$(bashcompdir)/,shardmeter shmtop shardmeter-exporter)
 	rm -f $(foreach m,$(MAN),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $m))/$(notdir $m))
 clean: ## remove everything that was built
 	rm -rf $(BUILD)

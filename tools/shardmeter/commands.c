@@ -25,7 +25,8 @@
 const struct cli_command *const cli_commands[] = { &cli_cmd_ls, &cli_cmd_get, &cli_cmd_watch,
 	&cli_cmd_dump, &cli_cmd_push, &cli_cmd_inc, &cli_cmd_dec, &cli_cmd_set, &cli_cmd_observe,
 	&cli_cmd_time, &cli_cmd_batch, &cli_cmd_writers, &cli_cmd_history, &cli_cmd_rm, &cli_cmd_gc,
-	&cli_cmd_check, &cli_cmd_size, &cli_cmd_doctor, &cli_cmd_version, &cli_cmd_help, NULL };
+	&cli_cmd_check, &cli_cmd_size, &cli_cmd_doctor, &cli_cmd_completion, &cli_cmd_version,
+	&cli_cmd_help, NULL };
 
 const struct cli_option cli_common_options[] = {
 	[CLI_OPT_SEGMENT] = { "segment", 'S', "NAME", NULL,

@@ -236,6 +236,7 @@ static int run_help(struct cli *c)
 const struct cli_command cli_cmd_help = { .name = "help",
 	.synopsis = "[COMMAND]",
 	.run = run_help,
+	.complete = CLI_COMPLETE_COMMAND,
 	.help = "Show help.",
 	.text = "",
 	.options = (const struct cli_option[]){

@@ -384,6 +384,7 @@ static int run_ls(struct cli *c)
 const struct cli_command cli_cmd_ls = { .name = "ls",
 	.synopsis = "[-l] [-f] [-s] [--json] [PATTERN]",
 	.run = run_ls,
+	.complete = CLI_COMPLETE_FAMILY,
 	.help = "List segments; with -f the families, with -s or a PATTERN the series of one.",
 	.text = "PATTERN is a shell pattern (* ? [a-z]) for family names or, if it has a brace, "
 		"for NAME{label=\"value\"} as shown. Exit code 1 if nothing matches.\n"

@@ -304,6 +304,7 @@ static int run_time(struct cli *c)
 const struct cli_command cli_cmd_time = { .name = "time",
 	.synopsis = "[options] NAME [label=value ...] -- PROGRAM [argument ...]",
 	.run = run_time,
+	.complete = CLI_COMPLETE_SERIES,
 	.help = "Run a program; count its duration, exit code and last success.",
 	.text = "Three families are updated, declared by the first use. BASE is NAME without "
 		"_seconds or _duration_seconds, as in NAME backup_duration_seconds, BASE backup:\n"

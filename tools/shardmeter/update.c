@@ -302,24 +302,25 @@ static int run_observe(struct cli *c)
 #define UNIT_HELP                                                                          \
 	"First use: seconds, bytes, ratio or any other. Without it taken from the name's " \
 	"ending."
-#define MODE_HELP                                                                              \
-	"First use of a gauge: how values of several writers become one: sum, min, max, avg, " \
-	"mostrecent, first, all. Without it mostrecent. Later: the mode that it must have."
+#define MODE_HELP                                                                     \
+	"First use of a gauge: how values of several writers become one. Without it " \
+	"mostrecent. Later: the mode that it must have."
 #define BUCKETS_HELP                                                                       \
 	"First use: ascending upper bounds, separated by commas. Without it those of the " \
 	"unit."
-#define OPTION_MODE    [UPDATE_MODE] = { "mode", 0, "MODE", NULL, MODE_HELP }
+#define OPTION_MODE \
+	[UPDATE_MODE] = { "mode", 0, "sum|min|max|avg|mostrecent|first|all", NULL, MODE_HELP }
 #define OPTION_BUCKETS [UPDATE_BUCKETS] = { "buckets", 0, "LIST", NULL, BUCKETS_HELP }
-#define OPTIONS(types, last)                                                                  \
-	(const struct cli_option[])                                                           \
-	{                                                                                     \
-		UPDATE_OPTION_STRICT, UPDATE_OPTION_CREATE, UPDATE_OPTION_HELP,               \
-			[UPDATE_TYPE] = { "type", 0, "TYPE", NULL,                            \
-				"First use: " types ". Later: the type that it must have." }, \
-			[UPDATE_UNIT] = { "unit", 0, "UNIT", NULL, UNIT_HELP }, last,         \
-		{                                                                             \
-			NULL, 0, NULL, NULL, NULL                                             \
-		}                                                                             \
+#define OPTIONS(types, last)                                                                                 \
+	(const struct cli_option[])                                                                          \
+	{                                                                                                    \
+		UPDATE_OPTION_STRICT, UPDATE_OPTION_CREATE, UPDATE_OPTION_HELP,                              \
+			[UPDATE_TYPE] = { "type", 0, types, NULL,                                            \
+				"First use; without it the first one. Later: the type that it must have." }, \
+			[UPDATE_UNIT] = { "unit", 0, "UNIT", NULL, UNIT_HELP }, last,                        \
+		{                                                                                            \
+			NULL, 0, NULL, NULL, NULL                                                            \
+		}                                                                                            \
 	}
 
 #define TEXT_FIRST_USE                                                                         \
@@ -332,6 +333,7 @@ static int run_observe(struct cli *c)
 const struct cli_command cli_cmd_inc = { .name = "inc",
 	.synopsis = "[options] NAME [label=value ...] [by N]",
 	.run = run_inc,
+	.complete = CLI_COMPLETE_SERIES,
 	.help = "Add 1, or N, to a counter (or to a gauge that goes up and down).",
 	.text = TEXT_FIRST_USE
 	"A counter's NAME ends in _total. N may have a fraction: six decimals are counted exactly, "
@@ -339,12 +341,13 @@ const struct cli_command cli_cmd_inc = { .name = "inc",
 	"\n"
 	"\tshardmeter inc jobs_total job=backup status=ok\n"
 	"\tshardmeter inc received_bytes_total by 1048576",
-	.options = OPTIONS("counter (without it), updown or gauge", OPTION_MODE),
+	.options = OPTIONS("counter|updown|gauge", OPTION_MODE),
 	.flags = CLI_UPDATE };
 
 const struct cli_command cli_cmd_dec = { .name = "dec",
 	.synopsis = "[options] NAME [label=value ...] [by N]",
 	.run = run_dec,
+	.complete = CLI_COMPLETE_SERIES,
 	.help = "Subtract 1, or N, from a gauge.",
 	.text = TEXT_FIRST_USE
 	"The first use makes an up-down gauge, which inc and dec move in whole steps. A counter "
@@ -352,12 +355,13 @@ const struct cli_command cli_cmd_dec = { .name = "dec",
 	"\n"
 	"\tshardmeter inc --type updown jobs_running job=backup\n"
 	"\tshardmeter dec jobs_running job=backup",
-	.options = OPTIONS("updown (without it) or gauge", OPTION_MODE),
+	.options = OPTIONS("updown|gauge", OPTION_MODE),
 	.flags = CLI_UPDATE };
 
 const struct cli_command cli_cmd_set = { .name = "set",
 	.synopsis = "[options] NAME [label=value ...] VALUE|now",
 	.run = run_set,
+	.complete = CLI_COMPLETE_SERIES,
 	.help = "Set a gauge. \"now\" is the time in seconds since 1970.",
 	.text = TEXT_FIRST_USE "\tshardmeter set queue_length queue=mail 17\n"
 			       "\tshardmeter set last_success_timestamp_seconds job=backup now",
@@ -367,6 +371,7 @@ const struct cli_command cli_cmd_set = { .name = "set",
 const struct cli_command cli_cmd_observe = { .name = "observe",
 	.synopsis = "[options] NAME VALUE [label=value ...]",
 	.run = run_observe,
+	.complete = CLI_COMPLETE_SERIES,
 	.help = "Count a value in a histogram: a duration in seconds, a size in bytes.",
 	.text = TEXT_FIRST_USE
 	"\tshardmeter observe upload_size_bytes 73821 kind=image\n"

@@ -120,6 +120,7 @@ static int run_writers(struct cli *c)
 const struct cli_command cli_cmd_writers = { .name = "writers",
 	.synopsis = "[-l] [--json] [PATTERN]",
 	.run = run_writers,
+	.complete = CLI_COMPLETE_WRITER,
 	.help = "List the writers: alive or not, last heartbeat, restarts, version.",
 	.text = "State is live (its process holds the life lock), ended (it said goodbye), dead "
 		"(it did not), or common (what shell commands counted). Counters of writers that "
