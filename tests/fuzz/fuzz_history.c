@@ -109,8 +109,8 @@ static void read_words(const uint8_t *data, size_t size)
 	consumed += (uint64_t)(setting_duration(text, &number) == 0);
 	consumed += (uint64_t)(setting_size(text, &number) == 0);
 	consumed += (uint64_t)(address_host(text, host, sizeof(host)) == 0);
-	consumed += (uint64_t)address_allowed(text, "127.0.0.1:10464", "a.example,b");
-	consumed += (uint64_t)address_allowed("a.example", text, text);
+	consumed += (uint64_t)address_allowed(text, "a.example,b");
+	consumed += (uint64_t)address_allowed("a.example", text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
