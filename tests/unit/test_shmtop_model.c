@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of tools/shmtop/model.c: rates, quantiles, history, and rows that come and go. */
+/* Tests of tools/shmtop/model.c and values.c: rates, quantiles, history, and rows that come and go. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -272,20 +272,28 @@ static void text__awkward_labels__are_quoted(void **state)
 	buf_free(&text);
 }
 
+static double quantile(const uint64_t *counts, const double *bounds, size_t n, double q)
+{
+	double v;
+
+	top_buckets_quantiles(counts, NULL, bounds, n, &q, 1, &v);
+	return v;
+}
+
 static void quantile__known_counts__interpolates(void **state)
 {
 	static const double bounds[] = { 1, 2, 4 };
 	static const uint64_t counts[] = { 10, 0, 10, 0 };
 	static const uint64_t above[] = { 0, 0, 0, 3 }, none[] = { 0, 0, 0, 0 };
 
-	assert_true(fabs(top_buckets_quantile(counts, bounds, 3, 0.25) - 0.5) < 1e-9);
-	assert_true(fabs(top_buckets_quantile(counts, bounds, 3, 0.5) - 1) < 1e-9);
-	assert_true(fabs(top_buckets_quantile(counts, bounds, 3, 0.75) - 3) < 1e-9);
-	assert_true(fabs(top_buckets_quantile(counts, bounds, 3, 1) - 4) < 1e-9);
-	assert_true(fabs(top_buckets_quantile(counts, bounds, 3, 0)) < 1e-9);
-	assert_true(top_buckets_quantile(above, bounds, 3, 0.5) == 4);
-	assert_true(isnan(top_buckets_quantile(none, bounds, 3, 0.5)));
-	assert_true(isnan(top_buckets_quantile(none, NULL, 0, 0.5)));
+	assert_true(fabs(quantile(counts, bounds, 3, 0.25) - 0.5) < 1e-9);
+	assert_true(fabs(quantile(counts, bounds, 3, 0.5) - 1) < 1e-9);
+	assert_true(fabs(quantile(counts, bounds, 3, 0.75) - 3) < 1e-9);
+	assert_true(fabs(quantile(counts, bounds, 3, 1) - 4) < 1e-9);
+	assert_true(fabs(quantile(counts, bounds, 3, 0)) < 1e-9);
+	assert_true(quantile(above, bounds, 3, 0.5) == 4);
+	assert_true(isnan(quantile(none, bounds, 3, 0.5)));
+	assert_true(isnan(quantile(none, NULL, 0, 0.5)));
 }
 
 static void quantile__negative_first_bound__is_its_bound(void **state)
@@ -293,12 +301,13 @@ static void quantile__negative_first_bound__is_its_bound(void **state)
 	static const double bounds[] = { -1, 1 };
 	static const uint64_t counts[] = { 4, 0, 0 };
 
-	assert_true(top_buckets_quantile(counts, bounds, 2, 0.5) == -1);
+	assert_true(quantile(counts, bounds, 2, 0.5) == -1);
 }
 
 static void histogram__window__forgets_what_is_old(void **state)
 {
 	uint64_t counts[FEED_BOUNDS + 1] = { 0, 1000, 0, 0, 0 };
+	double whole[TOP_QUANTILES];
 	struct top_row *row;
 	int t;
 
@@ -318,7 +327,8 @@ static void histogram__window__forgets_what_is_old(void **state)
 		assert_true(row->histogram->recent_count >= (t < 30 ? (uint64_t)t : 30));
 	}
 	assert_true(row->histogram->quantile[0] > 0.1);
-	assert_true(row->histogram->whole[0] < 0.1);
+	top_row_whole(row, whole);
+	assert_true(whole[0] < 0.1);
 	assert_int_equal(row->histogram->count, 1100);
 	assert_true(fabs(row->rate - 1) < 1e-6);
 	for (; t <= 170; t++) {
@@ -344,6 +354,109 @@ static void histogram__went_back__starts_its_window_again(void **state)
 	assert_int_equal(row->rating, TOP_RATE_RESET);
 	assert_false(row->histogram->recent);
 	assert_int_equal(row->histogram->count, 10);
+}
+
+static void histogram__window__can_be_chosen(void **state)
+{
+	uint64_t counts[FEED_BOUNDS + 1] = { 1000, 0, 0, 0, 0 };
+	struct top_row *row;
+	int t;
+
+	for (t = 0; t < 10; t++) {
+		begin(1000 + t);
+		counts[t < 9 ? 1 : 3] += 10;
+		row = feed_buckets(&model, &histogram, counts);
+		end(1);
+	}
+	/* 80 in the second bucket and 10 in the fourth since we look, 1,000 in the first before. */
+	assert_true(row->histogram->quantile[0] > 0.01 && row->histogram->quantile[0] < 0.1);
+	top_model_set_window(&model, TOP_WINDOW_INTERVAL);
+	assert_true(row->histogram->quantile[0] > 1);
+	assert_true(row->histogram->recent);
+	top_model_set_window(&model, TOP_WINDOW_LIFE);
+	assert_true(row->histogram->quantile[0] < 0.01);
+	/* An interval without observations shows the whole life, and says so. */
+	top_model_set_window(&model, TOP_WINDOW_INTERVAL);
+	begin(1010);
+	feed_buckets(&model, &histogram, counts);
+	end(1);
+	assert_false(row->histogram->recent);
+	assert_true(row->histogram->quantile[0] < 0.01);
+}
+
+static void averages__steady_rate__is_theirs(void **state)
+{
+	struct top_row *row = NULL;
+	int t;
+
+	for (t = 0; t < 100; t++) {
+		begin(1000 + t);
+		row = feed_count(&model, &counter, (uint64_t)t * 7);
+		end(1);
+	}
+	assert_true(fabs(row->stats.average[0] - 7) < 1e-6);
+	assert_true(fabs(row->stats.average[2] - 7) < 1e-6);
+	assert_true(row->stats.min == 7 && row->stats.max == 7);
+}
+
+static void averages__step__are_followed_in_their_time(void **state)
+{
+	struct top_row *row = NULL;
+	uint64_t n = 0;
+	int t;
+
+	for (t = 0; t < 1000; t++) {
+		begin(1000 + t);
+		n += t < 990 ? 10 : 110;
+		row = feed_count(&model, &counter, n);
+		end(1);
+	}
+	/* After 10 s at 110: 1 - 1/e of the way for the 10 s average. */
+	assert_true(fabs(row->stats.average[0] - (10 + 100 * (1 - exp(-1)))) < 1);
+	assert_true(fabs(row->stats.average[1] - (10 + 100 * (1 - exp(-10.0 / 60)))) < 1);
+	assert_true(fabs(row->stats.average[2] - (10 + 100 * (1 - exp(-10.0 / 300)))) < 1);
+	assert_true(row->stats.min == 10 && row->stats.max == 110);
+	top_model_reset_stats(&model);
+	begin(2000);
+	row = feed_count(&model, &counter, n + 3);
+	end(1);
+	assert_true(fabs(row->stats.average[2] - 3) < 0.1);
+	assert_true(row->stats.max < 4);
+}
+
+static void averages__young_row__are_the_mean_so_far(void **state)
+{
+	struct top_row *row = NULL;
+	uint64_t n = 0;
+	int t;
+
+	for (t = 0; t <= 20; t++) {
+		begin(1000 + t);
+		n += t % 2 ? 0 : 10;
+		row = feed_count(&model, &counter, n);
+		end(1);
+	}
+	assert_true(fabs(row->stats.average[2] - 5) < 0.6);
+	/* What went back has no rate that could be averaged. */
+	begin(1021);
+	feed_count(&model, &counter, 0);
+	end(1);
+	assert_true(fabs(row->stats.average[2] - 5) < 0.6);
+	assert_true(row->stats.max == 10);
+}
+
+static void find__by_reference__until_it_is_gone(void **state)
+{
+	struct top_ref ref = { 1, 1, -1 };
+	struct top_row *row;
+
+	assert_null(top_model_find(&model, &ref));
+	begin(100);
+	row = feed_count(&model, &counter, 1);
+	end(1);
+	assert_ptr_equal(top_model_find(&model, &ref), row);
+	ref.slot = 3;
+	assert_null(top_model_find(&model, &ref));
 }
 
 static void many__rows__are_all_found_again(void **state)
@@ -405,6 +518,11 @@ int main(void)
 		TEST(quantile__negative_first_bound__is_its_bound),
 		TEST(histogram__window__forgets_what_is_old),
 		TEST(histogram__went_back__starts_its_window_again),
+		TEST(histogram__window__can_be_chosen),
+		TEST(averages__steady_rate__is_theirs),
+		TEST(averages__step__are_followed_in_their_time),
+		TEST(averages__young_row__are_the_mean_so_far),
+		TEST(find__by_reference__until_it_is_gone),
 		TEST(many__rows__are_all_found_again),
 		TEST(reset__all__is_forgotten),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of tools/shmtop/output.c: exact numbers, quoting, no escape sequences. */
+/* Tests of tools/shmtop/output.c, output_table.c, openmetrics.c: exact numbers, quoting, no escape sequences. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,15 +14,16 @@
 #include "shmtop_feed.h"
 #include "tools/shmtop/output.h"
 
-static struct top_model model;
+static struct top_data data;
+#define model data.model
 static struct top_view view;
 static struct buf text;
 
 static int make_model(void **state)
 {
-	struct top_options o = { .delay_s = 1 };
+	struct top_options o = { .delay_s = 1, .view = TOP_SERIES, .mode = TOP_MODE_ONCE };
 
-	top_model_init(&model, 0);
+	top_data_init(&data, 0);
 	top_view_init(&view, &o);
 	return 0;
 }
@@ -31,7 +32,7 @@ static int drop_model(void **state)
 {
 	buf_free(&text);
 	top_view_release(&view);
-	top_model_release(&model);
+	top_data_release(&data);
 	return 0;
 }
 
@@ -46,7 +47,7 @@ static void begin(void)
 static void end(void)
 {
 	assert_int_equal(top_model_end(&model), 0);
-	assert_int_equal(top_view_arrange(&view, &model), 0);
+	assert_int_equal(top_view_arrange(&view, &data), 0);
 	text.len = 0;
 }
 
@@ -92,7 +93,7 @@ static void table__narrow_terminal__is_not_broken(void **state)
 	for (width = 20; width <= 200; width++) {
 		text.len = 0;
 		view.text_width = width;
-		top_output_table(&text, &model, &view, 1);
+		top_output_table(&text, &data, &view, 1);
 		assert_in_range(widest_line(), 1, (unsigned)width);
 		assert_has("1234567");
 	}
@@ -109,10 +110,10 @@ static void table__timestamp__is_an_age(void **state)
 	model.real_ns = UINT64_C(1700000020) * 1000000000;
 	feed_gauge(&model, &t, 1700000000);
 	end();
-	top_output_table(&text, &model, &view, 1);
+	top_output_table(&text, &data, &view, 1);
 	assert_has("  20s ago");
 	text.len = 0;
-	top_output_json(&text, &model, &view);
+	top_output_json(&text, &data, &view);
 	assert_has("\"value\":1.7e+09}");
 }
 
@@ -130,14 +131,14 @@ static void json__integers__are_exact(void **state)
 	feed_value(&down, (struct sm_value){ .is_integer = 1, .is_signed = 1,
 					     .units = (uint64_t)INT64_MIN });
 	end();
-	top_output_json(&text, &model, &view);
+	top_output_json(&text, &data, &view);
 	assert_has("\"value\":18446744073709551615,");
 	assert_has("\"value\":1234567890.123456789,");
 	assert_has("\"value\":-9223372036854775808}");
 	assert_has("\"time\":\"2026-01-02T03:04:05.678Z\"");
 	assert_has("\"interval_s\":null");
 	text.len = 0;
-	top_output_csv(&text, &model, &view);
+	top_output_csv(&text, &data, &view);
 	assert_has(",18446744073709551615,");
 	assert_has(",1234567890.123456789,");
 	assert_has(",-9223372036854775808,");
@@ -153,7 +154,7 @@ static void json__what_is_no_number__is_text(void **state)
 	feed_gauge(&model, &nan, NAN);
 	feed_gauge(&model, &inf, -INFINITY);
 	end();
-	top_output_json(&text, &model, &view);
+	top_output_json(&text, &data, &view);
 	assert_has("\"value\":\"NaN\"");
 	assert_has("\"value\":\"-Inf\"");
 }
@@ -166,14 +167,15 @@ static void json__histogram__has_count_sum_and_quantiles(void **state)
 	begin();
 	feed_buckets(&model, &h, (const uint64_t[]){ 0, 10, 0, 0, 0 });
 	end();
-	top_output_json(&text, &model, &view);
+	top_output_json(&text, &data, &view);
 	assert_has("\"count\":10,\"sum\":1.5,\"p50\":0.055");
 	assert_has(",\"p95\":0.0955,\"p99\":0.0991");
+	assert_has("\"buckets\":{\"0.01\":0,\"0.1\":10,\"1.0\":10,\"10.0\":10,\"+Inf\":10}");
 	assert_null(strstr(text.data, "recent"));
 	begin();
 	feed_buckets(&model, &h, (const uint64_t[]){ 0, 10, 4, 0, 0 });
 	end();
-	top_output_json(&text, &model, &view);
+	top_output_json(&text, &data, &view);
 	assert_has("\"recent\":{\"count\":4,\"p50\":0.55");
 	assert_has("\"interval_s\":1,");
 	assert_has("\"rate\":4,");
@@ -190,12 +192,64 @@ static void json__gone__is_left_out(void **state)
 	begin();
 	feed_absent(&model, &g);
 	end();
-	assert_int_equal(view.nshown, 1);
-	top_output_json(&text, &model, &view);
+	assert_int_equal(view.list[TOP_SERIES].n, 1);
+	top_output_json(&text, &data, &view);
 	assert_has("\"series\":[]}\n");
 	text.len = 0;
-	top_output_table(&text, &model, &view, 0);
-	assert_has("gone");
+	top_output_table(&text, &data, &view, 0);
+	assert_has("stale");
+}
+
+static void openmetrics__each_kind__is_written_its_way(void **state)
+{
+	static const char *const names[] = { "down", "up" };
+	struct feed_series c, other, h, g, info, st;
+
+	feed_series(&c, 1, SM_COUNTER, "x_total", "",
+		    (const char *const[]){ "a", "q\"\\\n", NULL });
+	feed_series(&other, 2, SM_COUNTER, "x_total", "", (const char *const[]){ "a", "b", NULL });
+	other.family.id = 1;
+	feed_series(&h, 3, SM_HISTOGRAM, "d_seconds", "seconds", NULL);
+	feed_series(&g, 4, SM_GAUGE, "heap", "bytes", NULL);
+	feed_series(&info, 5, SM_INFO, "build_info", "", (const char *const[]){ "v", "1", NULL });
+	feed_series(&st, 6, SM_STATESET, "link", "", NULL);
+	st.family.states = names;
+	st.family.nstates = 2;
+	c.family.help = other.family.help = "How often.\nAnd why.";
+	begin();
+	feed_count(&model, &c, UINT64_MAX);
+	feed_buckets(&model, &h, (const uint64_t[]){ 1, 2, 0, 0, 4 });
+	feed_gauge(&model, &g, 1.5);
+	feed_count(&model, &other, 3);
+	feed_value(&info, (struct sm_value){ .is_integer = 1, .units = 1, .value = 1 });
+	feed_value(&st, (struct sm_value){ .is_integer = 1, .units = 1, .value = 1 });
+	end();
+	/* The order of the view does not tear families apart. */
+	view.list[TOP_SERIES].sort = TOP_SORT_VALUE;
+	top_view_arrange(&view, &data);
+	top_output_openmetrics(&text, &data, &view);
+	assert_string_equal(text.data,
+			    "# TYPE build info\n"
+			    "build_info{v=\"1\"} 1\n"
+			    "# TYPE d_seconds histogram\n"
+			    "# UNIT d_seconds seconds\n"
+			    "d_seconds_bucket{le=\"0.01\"} 1\n"
+			    "d_seconds_bucket{le=\"0.1\"} 3\n"
+			    "d_seconds_bucket{le=\"1.0\"} 3\n"
+			    "d_seconds_bucket{le=\"10.0\"} 3\n"
+			    "d_seconds_bucket{le=\"+Inf\"} 7\n"
+			    "d_seconds_count 7\n"
+			    "d_seconds_sum 1.5\n"
+			    "# TYPE heap gauge\n"
+			    "heap 1.5\n"
+			    "# TYPE link stateset\n"
+			    "link{link=\"down\"} 0\n"
+			    "link{link=\"up\"} 1\n"
+			    "# TYPE x counter\n"
+			    "# HELP x How often.\\nAnd why.\n"
+			    "x_total{a=\"b\"} 3\n"
+			    "x_total{a=\"q\\\"\\\\\\n\"} 18446744073709551615\n"
+			    "# EOF\n");
 }
 
 static void csv__awkward_labels__are_quoted(void **state)
@@ -208,7 +262,7 @@ static void csv__awkward_labels__are_quoted(void **state)
 	feed_count(&model, &s, 3);
 	end();
 	top_output_csv_head(&text);
-	top_output_csv(&text, &model, &view);
+	top_output_csv(&text, &data, &view);
 	assert_string_equal(text.data,
 			    "time,name,labels,writer,kind,unit,value,state,count,sum,rate,"
 			    "average,p50,p95,p99\r\n"
@@ -229,7 +283,7 @@ static void table__any__is_aligned_and_has_no_control(void **state)
 	feed_count(&model, &s, UINT64_MAX);
 	feed_buckets(&model, &h, (const uint64_t[]){ 0, 10, 0, 0, 0 });
 	end();
-	top_output_table(&text, &model, &view, 1);
+	top_output_table(&text, &data, &view, 1);
 	assert_has("\nSERIES                               VALUE  AVERAGE/s     p50     p95     "
 		   "p99\n");
 	assert_has("\nx_total{a=\"\\x1b[2J\"}  18446744073709551615  ");
@@ -248,7 +302,7 @@ static void all__comma_locale__write_points(void **state)
 	begin();
 	feed_gauge(&model, &g, 1.5);
 	end();
-	top_output_json(&text, &model, &view);
+	top_output_json(&text, &data, &view);
 	assert_has("\"value\":1.5}");
 	setlocale(LC_CTYPE, "C.UTF-8");
 }
@@ -269,6 +323,7 @@ int main(void)
 		TEST(json__what_is_no_number__is_text),
 		TEST(json__histogram__has_count_sum_and_quantiles),
 		TEST(json__gone__is_left_out),
+		TEST(openmetrics__each_kind__is_written_its_way),
 		TEST(csv__awkward_labels__are_quoted),
 		TEST(table__any__is_aligned_and_has_no_control),
 		TEST(all__comma_locale__write_points),

@@ -14,8 +14,10 @@
 
 #define ROWS 10
 
-static struct top_model model;
+static struct top_data data;
 static struct top_view view;
+#define model data.model
+#define list view.list[TOP_SERIES]
 static struct feed_series series[ROWS];
 static char names[ROWS][16];
 
@@ -28,15 +30,15 @@ static void sample(unsigned t, unsigned rows)
 	for (i = 0; i < rows; i++)
 		feed_count(&model, &series[i], UINT64_C(1000) * i + (10 - i) * t);
 	assert_int_equal(top_model_end(&model), 0);
-	assert_int_equal(top_view_arrange(&view, &model), 0);
+	assert_int_equal(top_view_arrange(&view, &data), 0);
 }
 
 static int make_view(void **state)
 {
-	struct top_options o = { .delay_s = 1 };
+	struct top_options o = { .delay_s = 1, .view = TOP_SERIES };
 	unsigned i;
 
-	top_model_init(&model, 0);
+	top_data_init(&data, 0);
 	top_view_init(&view, &o);
 	for (i = 0; i < ROWS; i++) {
 		strcpy(names[i], "x_0");
@@ -52,14 +54,14 @@ static int make_view(void **state)
 static int drop_view(void **state)
 {
 	top_view_release(&view);
-	top_model_release(&model);
+	top_data_release(&data);
 	return 0;
 }
 
 static void key(int code)
 {
 	top_view_key(&view, code, FEED_SECOND);
-	assert_int_equal(top_view_arrange(&view, &model), 0);
+	assert_int_equal(top_view_arrange(&view, &data), 0);
 }
 
 static void type(const char *text)
@@ -70,16 +72,18 @@ static void type(const char *text)
 
 static const char *shown(size_t i)
 {
-	assert_true(i < view.nshown);
-	return view.shown[i]->wide;
+	assert_true(i < list.n);
+	return ((const struct top_row *)list.item[i])->wide;
 }
 
 static void assert_sane(void)
 {
-	assert_true(view.nshown == 0 || view.cursor < view.nshown);
-	assert_true(view.top <= view.cursor);
-	assert_true(view.cursor < view.top + view.page);
-	assert_true(view.nshown <= view.page ? view.top == 0 : view.top + view.page <= view.nshown);
+	const struct top_list *l = top_list_of(&view);
+
+	assert_true(l->n == 0 || l->cursor < l->n);
+	assert_true(l->top <= l->cursor);
+	assert_true(l->cursor < l->top + l->page);
+	assert_true(l->n <= l->page ? l->top == 0 : l->top + l->page <= l->n);
 }
 
 static void sort__by_name__is_the_default(void **state)
@@ -93,33 +97,36 @@ static void sort__by_name__is_the_default(void **state)
 static void sort__by_number__is_largest_first(void **state)
 {
 	key('s');
-	assert_int_equal(view.sort, TOP_SORT_VALUE);
+	assert_int_equal(list.sort, TOP_SORT_VALUE);
 	assert_string_equal(shown(0), "x_9");
 	key('s');
-	assert_int_equal(view.sort, TOP_SORT_RATE);
+	assert_int_equal(list.sort, TOP_SORT_RATE);
 	assert_string_equal(shown(0), "x_0");
 	key('r');
 	assert_string_equal(shown(0), "x_9");
 	/* No histograms: no quantiles to sort by. */
+	/* No histograms: the table has no place for quantiles, one cannot sort by them. */
+	list.hidden = 1u << TOP_SORT_P50 | 1u << TOP_SORT_P95 | 1u << TOP_SORT_P99;
+	list.sort = TOP_SORT_MAX;
 	key('s');
-	assert_int_equal(view.sort, TOP_SORT_NAME);
+	assert_int_equal(list.sort, TOP_SORT_NAME);
 	assert_string_equal(shown(0), "x_0");
 	key('<');
-	assert_int_equal(view.sort, TOP_SORT_RATE);
+	assert_int_equal(list.sort, TOP_SORT_MAX);
 }
 
 static void sort__hidden_column__is_skipped(void **state)
 {
-	view.hidden = 1u << TOP_SORT_VALUE;
+	list.hidden = 1u << TOP_SORT_VALUE;
 	key('s');
-	assert_int_equal(view.sort, TOP_SORT_RATE);
+	assert_int_equal(list.sort, TOP_SORT_RATE);
 	key('<');
-	assert_int_equal(view.sort, TOP_SORT_NAME);
-	view.hidden = ~1u;
+	assert_int_equal(list.sort, TOP_SORT_NAME);
+	list.hidden = ~1u;
 	key('s');
-	assert_int_equal(view.sort, TOP_SORT_NAME);
+	assert_int_equal(list.sort, TOP_SORT_NAME);
 	key('s');
-	assert_int_equal(view.sort, TOP_SORT_NAME);
+	assert_int_equal(list.sort, TOP_SORT_NAME);
 }
 
 static void sort__without_the_number__comes_last_in_both_directions(void **state)
@@ -134,7 +141,7 @@ static void sort__without_the_number__comes_last_in_both_directions(void **state
 	feed_count(&model, &series[0], 100);
 	feed_count(&model, &series[1], 2000);
 	top_model_end(&model);
-	top_view_arrange(&view, &model);
+	top_view_arrange(&view, &data);
 	assert_string_equal(shown(2), "a_gauge");
 	key('r');
 	assert_string_equal(shown(2), "a_gauge");
@@ -154,7 +161,7 @@ static void sort__numbers_in_names__are_natural(void **state)
 		feed_count(&model, &s, 1);
 	}
 	top_model_end(&model);
-	top_view_arrange(&view, &model);
+	top_view_arrange(&view, &data);
 	assert_string_equal(shown(0), "y_total{shard=shard-9}");
 }
 
@@ -162,34 +169,34 @@ static void cursor__moved__follows_its_series(void **state)
 {
 	key('j');
 	key(TOP_CODE_DOWN);
-	assert_string_equal(shown(view.cursor), "x_2");
+	assert_string_equal(shown(list.cursor), "x_2");
 	key('r');
-	assert_string_equal(shown(view.cursor), "x_2");
-	assert_int_equal(view.cursor, 7);
+	assert_string_equal(shown(list.cursor), "x_2");
+	assert_int_equal(list.cursor, 7);
 	assert_sane();
 	key('k');
-	assert_string_equal(shown(view.cursor), "x_3");
+	assert_string_equal(shown(list.cursor), "x_3");
 }
 
 static void cursor__not_moved__stays_in_the_first_line(void **state)
 {
 	key('r');
-	assert_int_equal(view.cursor, 0);
+	assert_int_equal(list.cursor, 0);
 	key('j');
 	key('g');
 	key('r');
-	assert_int_equal(view.cursor, 0);
+	assert_int_equal(list.cursor, 0);
 }
 
 static void cursor__its_series_vanishes__stays_in_the_list(void **state)
 {
 	key('G');
-	assert_string_equal(shown(view.cursor), "x_9");
+	assert_string_equal(shown(list.cursor), "x_9");
 	sample(3, 3);
-	assert_int_equal(view.nshown, 3);
+	assert_int_equal(list.n, 3);
 	assert_sane();
 	sample(4, 0);
-	assert_int_equal(view.nshown, 0);
+	assert_int_equal(list.n, 0);
 	key('j');
 	key('G');
 	assert_sane();
@@ -198,28 +205,28 @@ static void cursor__its_series_vanishes__stays_in_the_list(void **state)
 static void cursor__pages__move_the_window(void **state)
 {
 	key(TOP_CODE_PAGE_DOWN);
-	assert_int_equal(view.cursor, 3);
-	assert_int_equal(view.top, 3);
+	assert_int_equal(list.cursor, 3);
+	assert_int_equal(list.top, 3);
 	key(TOP_CODE_END);
-	assert_int_equal(view.cursor, 9);
-	assert_int_equal(view.top, 6);
+	assert_int_equal(list.cursor, 9);
+	assert_int_equal(list.top, 6);
 	key(TOP_CODE_PAGE_UP);
-	assert_int_equal(view.cursor, 6);
+	assert_int_equal(list.cursor, 6);
 	assert_sane();
 	key(TOP_CODE_HOME);
-	assert_int_equal(view.top, 0);
+	assert_int_equal(list.top, 0);
 }
 
 static void window__grows_and_shrinks__shows_no_gap(void **state)
 {
 	key('G');
-	assert_int_equal(view.top, 6);
+	assert_int_equal(list.top, 6);
 	top_view_fit(&view, 8);
-	assert_int_equal(view.top, 2);
+	assert_int_equal(list.top, 2);
 	top_view_fit(&view, 50);
-	assert_int_equal(view.top, 0);
+	assert_int_equal(list.top, 0);
 	top_view_fit(&view, 0);
-	assert_int_equal(view.page, 1);
+	assert_int_equal(list.page, 1);
 	assert_sane();
 }
 
@@ -228,27 +235,27 @@ static void filter__typed__works_at_each_key(void **state)
 	key('/');
 	assert_true(view.typing);
 	type("x_4");
-	assert_int_equal(view.nshown, 1);
+	assert_int_equal(list.n, 1);
 	key(TOP_CODE_BACKSPACE);
 	assert_string_equal(view.filter.text, "x_");
-	assert_int_equal(view.nshown, 10);
+	assert_int_equal(list.n, 10);
 	/* What would be keys is text now. */
 	type("q");
 	assert_false(view.quit);
-	assert_int_equal(view.nshown, 0);
+	assert_int_equal(list.n, 0);
 	key(TOP_CTRL_U);
 	assert_string_equal(view.filter.text, "");
 	type("!x_4");
 	key(TOP_ENTER);
 	assert_false(view.typing);
-	assert_int_equal(view.nshown, 9);
+	assert_int_equal(list.n, 9);
 	key(TOP_ESC);
-	assert_int_equal(view.nshown, 10);
+	assert_int_equal(list.n, 10);
 	key('f');
 	type("x_1");
 	key(TOP_ESC);
 	assert_false(view.typing);
-	assert_int_equal(view.nshown, 10);
+	assert_int_equal(list.n, 10);
 }
 
 static void filter__wrong_expression__keeps_the_prompt(void **state)
@@ -261,7 +268,7 @@ static void filter__wrong_expression__keeps_the_prompt(void **state)
 	type("4)");
 	key(TOP_ENTER);
 	assert_false(view.typing);
-	assert_int_equal(view.nshown, 1);
+	assert_int_equal(list.n, 1);
 }
 
 static void filter__utf8_typed__is_erased_whole(void **state)
@@ -328,7 +335,7 @@ static void keys__others__do_their_work(void **state)
 	key('h');
 	assert_true(view.help);
 	key('j');
-	assert_int_equal(view.help_top, 1);
+	assert_int_equal(view.page_top, 1);
 	key('q');
 	assert_false(view.help);
 	assert_false(view.quit);
@@ -337,13 +344,121 @@ static void keys__others__do_their_work(void **state)
 	key(TOP_CODE_F1);
 	key(TOP_ESC);
 	assert_false(view.help);
+	key('w');
+	assert_int_equal(view.window, TOP_WINDOW_INTERVAL);
+	key('0');
+	assert_true(view.reset);
+	key('W');
+	assert_true(view.save);
+	key('m');
+	assert_true(view.mouse);
 	key('q');
 	assert_true(view.quit);
 }
 
+static void views__keys__choose_them(void **state)
+{
+	key('3');
+	assert_int_equal(view.id, TOP_WRITERS);
+	key(TOP_CODE_TAB);
+	assert_int_equal(view.id, TOP_HISTOGRAMS);
+	key(TOP_CODE_TAB);
+	key(TOP_CODE_TAB);
+	assert_int_equal(view.id, TOP_OVERVIEW);
+	key(TOP_CODE_BACKTAB);
+	assert_int_equal(view.id, TOP_SLOW);
+	key('6');
+	assert_int_equal(view.id, TOP_SLOW);
+	/* Each has an order and a cursor of its own; the filter is common. */
+	key('2');
+	key('s');
+	key('1');
+	key('2');
+	assert_int_equal(list.sort, TOP_SORT_VALUE);
+}
+
+static void detail__enter__is_about_the_line(void **state)
+{
+	struct top_ref refs[TOP_PARTS_REFS];
+
+	key('j');
+	key('j');
+	assert_int_equal(top_view_refs(&view, &data, refs), 0);
+	key(TOP_ENTER);
+	assert_true(view.detail);
+	assert_true(view.look);
+	assert_int_equal(top_view_refs(&view, &data, refs), 1);
+	assert_int_equal(refs[0].id, 48);
+	assert_int_equal(refs[0].slot, -1);
+	key('j');
+	assert_int_equal(view.page_top, 1);
+	/* Lists' keys do nothing here. */
+	key('/');
+	assert_false(view.typing);
+	key('q');
+	assert_false(view.detail);
+	assert_false(view.quit);
+	assert_string_equal(shown(list.cursor), "x_2");
+	key(TOP_ENTER);
+	key('h');
+	assert_true(view.help);
+	key(TOP_ESC);
+	assert_true(view.detail);
+	key('1');
+	assert_false(view.detail);
+}
+
+static void zeros__never_counted__are_hidden_but_counted(void **state)
+{
+	struct feed_series zero, gauge;
+
+	feed_series(&zero, 98, SM_COUNTER, "zero_total", "", NULL);
+	feed_series(&gauge, 99, SM_GAUGE, "gauge", "", NULL);
+	top_model_begin(&model, 103 * FEED_SECOND);
+	feed_count(&model, &zero, 0);
+	feed_gauge(&model, &gauge, 0);
+	top_model_end(&model);
+	top_view_arrange(&view, &data);
+	assert_int_equal(list.n, 1);
+	assert_string_equal(shown(0), "gauge");
+	assert_int_equal(list.zeros, 1);
+	key('d');
+	assert_int_equal(list.n, 2);
+	assert_int_equal(list.zeros, 0);
+	key('d');
+	/* A filter looks at everything: nobody shall think that data is missing. */
+	key('/');
+	type("zero");
+	assert_int_equal(list.n, 1);
+	assert_string_equal(shown(0), "zero_total");
+}
+
+static void click__on_heads_rows_views__does_it(void **state)
+{
+	struct top_hit head = { TOP_HIT_HEAD, TOP_SORT_VALUE }, row = { TOP_HIT_ROW, 3 };
+	struct top_hit tab = { TOP_HIT_VIEW, TOP_SLOW }, nothing = { TOP_HIT_NOTHING, 0 };
+
+	top_view_click(&view, nothing, 0);
+	top_view_click(&view, head, 0);
+	assert_int_equal(list.sort, TOP_SORT_VALUE);
+	assert_false(list.reverse);
+	top_view_click(&view, head, 0);
+	assert_true(list.reverse);
+	head.which = TOP_SORTS;		/* sparks are no order */
+	top_view_click(&view, head, 0);
+	assert_int_equal(list.sort, TOP_SORT_VALUE);
+	top_view_click(&view, row, 0);
+	assert_int_equal(list.cursor, 3);
+	assert_false(view.detail);
+	top_view_click(&view, row, 0);
+	assert_true(view.detail);
+	top_view_click(&view, tab, 0);
+	assert_int_equal(view.id, TOP_SLOW);
+}
+
 static void keys__random__keep_the_view_sane(void **state)
 {
-	static const int codes[] = { 'j', 'k', 'g', 'G', 's', 'r', '<', '/', 'x', '_', '1', '~',
+	static const int codes[] = { TOP_CODE_TAB, TOP_CODE_BACKTAB, '2', 'd', 'w', '0', 'm', 'W', 'j', 'k', 'g', 'G', 's', 'r', '<', '/', 'x', '_', '1', '~',
 				     '(', TOP_ESC, TOP_ENTER, TOP_CODE_PAGE_UP, TOP_CODE_PAGE_DOWN,
 				     TOP_CODE_BACKSPACE, TOP_CODE_HOME, TOP_CODE_END, 'h', 'e',
 				     ' ' };
@@ -396,6 +511,10 @@ int main(void)
 		TEST(filter__typed_without_end__stays_in_bounds),
 		TEST(interval__plus_minus__walks_the_steps),
 		TEST(keys__others__do_their_work),
+		TEST(views__keys__choose_them),
+		TEST(detail__enter__is_about_the_line),
+		TEST(zeros__never_counted__are_hidden_but_counted),
+		TEST(click__on_heads_rows_views__does_it),
 		TEST(keys__random__keep_the_view_sane),
 		TEST(table__each_key__is_in_it_once),
 	};

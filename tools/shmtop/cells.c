@@ -151,6 +151,24 @@ void top_cells_fill(struct top_cells *c, int x, int y, int room, unsigned style)
 	}
 }
 
+void top_cells_blank(struct top_cells *c, int y)
+{
+	int x;
+
+	for (x = 0; x < c->width && y >= 0 && y < c->height; x++)
+		*cell_at(c, x, y) = (struct top_cell){ .ch = ' ' };
+}
+
+void top_cells_copy(struct top_cells *c, int y, int lines, const struct top_cells *page, int first)
+{
+	int width = page->width < c->width ? page->width : c->width;
+
+	for (; lines > 0 && y < c->height && first < page->height; lines--, y++, first++)
+		memcpy(&c->cell[(size_t)y * (size_t)c->width],
+		       &page->cell[(size_t)first * (size_t)page->width],
+		       (size_t)width * sizeof(*c->cell));
+}
+
 void top_cells_row(const struct top_cells *c, int y, struct buf *b)
 {
 	const struct top_cell *row = &c->cell[(size_t)y * (size_t)c->width];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cells.h - a screen in memory: what draw.c paints on and term.c sends to the terminal.
+ * cells.h - a screen in memory: what the views paint on and term.c sends to the terminal.
  *
  * Depends on text.h. No terminal is needed to draw, so tests compare screens as text. A cell has
  * one character with up to two combining marks and a style by meaning; what a style looks like
@@ -20,6 +20,7 @@ enum top_style {
 	TOP_BOLD,
 	TOP_TITLE,	/* the header line */
 	TOP_HEADING,	/* heads of the columns */
+	TOP_SORTED,	/* the head of the column that is sorted by */
 	TOP_KEY,	/* the key itself in the line of keys */
 	TOP_GOOD,
 	TOP_WARN,
@@ -58,6 +59,11 @@ void top_cells_put_right(struct top_cells *c, int x, int y, int room, unsigned s
 			 const char *s);
 /* Restyle a part of a row: `style` replaces, TOP_SELECTED is added. */
 void top_cells_fill(struct top_cells *c, int x, int y, int room, unsigned style);
+
+/* Make row y empty. */
+void top_cells_blank(struct top_cells *c, int y);
+/* Copy `lines` rows of a page, from its row `first` on, to row y. */
+void top_cells_copy(struct top_cells *c, int y, int lines, const struct top_cells *page, int first);
 
 /* Row y as text, without the spaces at its end. */
 void top_cells_row(const struct top_cells *c, int y, struct buf *b);

@@ -29,7 +29,9 @@ enum top_code {
 	TOP_CODE_BACKSPACE,
 	TOP_CODE_F1,
 	TOP_CODE_F4,
-	TOP_CODE_F6
+	TOP_CODE_F6,
+	TOP_CODE_TAB,
+	TOP_CODE_BACKTAB
 };
 
 enum top_action {
@@ -43,7 +45,11 @@ enum top_action {
 	TOP_DO_HOME,
 	TOP_DO_END,
 	TOP_DO_FILTER,
-	TOP_DO_CLEAR,
+	TOP_DO_BACK,
+	TOP_DO_DETAIL,
+	TOP_DO_VIEW,		/* by its number: the code says which */
+	TOP_DO_VIEW_NEXT,
+	TOP_DO_VIEW_PREVIOUS,
 	TOP_DO_SORT_NEXT,
 	TOP_DO_SORT_PREVIOUS,
 	TOP_DO_REVERSE,
@@ -51,10 +57,15 @@ enum top_action {
 	TOP_DO_SLOWER,
 	TOP_DO_FASTER,
 	TOP_DO_EXACT,
+	TOP_DO_ZEROS,
+	TOP_DO_WINDOW,
+	TOP_DO_RESET,
+	TOP_DO_MOUSE,
+	TOP_DO_SAVE,
 	TOP_DO_SAMPLE
 };
 
-#define TOP_KEY_CODES 5
+#define TOP_KEY_CODES 6
 
 struct top_key {
 	enum top_action action;

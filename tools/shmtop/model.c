@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * model.c - the series, their last values, rates and recent history.
+ * model.c - the families and rows of a segment.
  *
  * Rows live in a hash table by (series, incarnation, writer): record numbers of a segment are used
  * again, their incarnation then differs. A row stays as long as its series is listed.
- *
- * Rates are differences of exact integers over the time between the two samples, as measured.
- *
- * Quantiles of a whole life say nothing about now, and keeping the buckets of every sample would
- * take megabytes. So each histogram keeps its buckets of two points in time that turn every 30 s:
- * now minus the older one is what came in during the last 30 to 60 s.
  */
 #include "model.h"
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-const double top_quantile[TOP_QUANTILES] = { 0.5, 0.95, 0.99 };
+#include "ops.h"
 
 /* ---- families ------------------------------------------------------------------------------- */
 
@@ -61,6 +54,7 @@ static void family_free(struct top_family *f)
 	if (!f)
 		return;
 	free(f->name);
+	free(f->help);
 	free(f->unit);
 	free_texts(f->labels, f->nlabels);
 	free_texts(f->states, f->nstates);
@@ -79,20 +73,24 @@ static struct top_family *family_new(const struct sm_family_info *info)
 	f->incarnation = info->incarnation;
 	f->kind = info->kind;
 	f->mode = info->mode;
+	f->flags = info->flags;
 	f->nlabels = info->nlabels;
 	f->nstates = info->nstates;
 	f->nbounds = info->nbounds;
 	f->nunited = info->nunited;
 	f->name = strdup(info->name);
+	f->help = strdup(info->help ? info->help : "");
 	f->unit = strdup(info->unit);
 	f->labels = copy_texts(info->labels, info->nlabels);
 	f->states = copy_texts(info->states, info->nstates);
 	f->bounds = copy_doubles(info->bounds, info->nbounds);
 	f->united = copy_doubles(info->united, info->nunited);
-	if (!f->name || !f->unit || !f->labels || !f->states || !f->bounds || !f->united) {
+	if (!f->name || !f->help || !f->unit || !f->labels || !f->states || !f->bounds ||
+	    !f->united) {
 		family_free(f);
 		return NULL;
 	}
+	top_role_of(f);
 	return f;
 }
 
@@ -115,6 +113,7 @@ struct top_family *top_model_family(struct top_model *m, const struct sm_family_
 	f->seen = m->sample;
 	f->next = m->families;
 	m->families = f;
+	m->news = 1;
 	return f;
 }
 
@@ -129,6 +128,7 @@ static void sweep_families(struct top_model *m)
 		}
 		*at = f->next;
 		family_free(f);
+		m->news = 1;
 	}
 }
 
@@ -200,6 +200,7 @@ static void histogram_free(struct top_histogram *h)
 	if (!h)
 		return;
 	free(h->counts);
+	free(h->before);
 	free(h->older);
 	free(h->newer);
 	free(h);
@@ -224,9 +225,10 @@ static struct top_histogram *histogram_new(unsigned nunited)
 	if (!h)
 		return NULL;
 	h->counts = calloc(nunited + 1, sizeof(*h->counts));
+	h->before = calloc(nunited + 1, sizeof(*h->before));
 	h->older = calloc(nunited + 1, sizeof(*h->older));
 	h->newer = calloc(nunited + 1, sizeof(*h->newer));
-	if (!h->counts || !h->older || !h->newer) {
+	if (!h->counts || !h->before || !h->older || !h->newer) {
 		histogram_free(h);
 		return NULL;
 	}
@@ -253,6 +255,9 @@ static struct top_row *row_new(struct top_model *m, struct top_family *family,
 	row->age_s = NAN;
 	for (i = 0; i < TOP_HISTORY; i++)
 		row->history[i] = NAN;
+	for (i = 0; i < TOP_AVERAGES; i++)
+		row->stats.average[i] = NAN;
+	row->stats.min = row->stats.max = NAN;
 	row->values = calloc(family->nlabels ? family->nlabels : 1, sizeof(*row->values));
 	ok = row->values != NULL;
 	for (i = 0; ok && i < family->nlabels; i++) {
@@ -272,6 +277,8 @@ static struct top_row *row_new(struct top_model *m, struct top_family *family,
 		row->brief = screen_name(row, m->escape, 0);
 		ok = row->wide && row->brief;
 	}
+	if (ok)
+		top_role_of_row(row);
 	if (ok) {
 		row->wide_width = top_width(row->wide);
 		row->brief_width = top_width(row->brief);
@@ -313,6 +320,19 @@ static int grow(struct top_model *m)
 	return 0;
 }
 
+struct top_row *top_model_find(const struct top_model *m, const struct top_ref *ref)
+{
+	struct top_row *row;
+
+	if (!m->nbuckets)
+		return NULL;
+	row = m->buckets[hash_row(ref->id, ref->incarnation, ref->slot, m->nbuckets)];
+	while (row && (row->id != ref->id || row->incarnation != ref->incarnation ||
+		       row->slot != ref->slot))
+		row = row->next;
+	return row;
+}
+
 struct top_row *top_model_row(struct top_model *m, struct top_family *family,
 			      const struct sm_series_info *series, const struct sm_writer *writer,
 			      int create)
@@ -345,183 +365,8 @@ struct top_row *top_model_row(struct top_model *m, struct top_family *family,
 	row->next = m->buckets[at];
 	m->buckets[at] = row;
 	m->nrows++;
+	m->news = 1;
 	return row;
-}
-
-/* ---- values --------------------------------------------------------------------------------- */
-
-float top_row_history(const struct top_model *m, const struct top_row *row, unsigned ago)
-{
-	if (ago >= TOP_HISTORY || ago >= m->sample)
-		return NAN;
-	return row->history[(m->sample - ago) % TOP_HISTORY];
-}
-
-double top_row_value(const struct top_row *row)
-{
-	return row->histogram ? (double)row->histogram->count : row->value.value;
-}
-
-static int counts_up(const struct top_row *row)
-{
-	return row->family->kind == SM_COUNTER || row->family->kind == SM_HISTOGRAM;
-}
-
-double top_row_average(const struct top_model *m, const struct top_row *row)
-{
-	uint64_t now = m->boot_ns;
-
-	if (!counts_up(row) || now <= row->created_boot_ns || !row->created_boot_ns)
-		return NAN;
-	return top_row_value(row) / ((double)(now - row->created_boot_ns) / 1e9);
-}
-
-/* Whether the row is seen for the first time and was made after the last sample: it was 0 then. */
-static int began_at_zero(const struct top_model *m, const struct top_row *row)
-{
-	return !row->valued && m->sample > 1 && row->created_boot_ns > m->last_boot_ns;
-}
-
-/* The row grew by `change` since its last value. */
-static void row_rate(struct top_model *m, struct top_row *row, double change, int went_back)
-{
-	uint64_t since = row->valued ? row->at_boot_ns : m->last_boot_ns;
-	float *now = &row->history[m->sample % TOP_HISTORY];
-
-	*now = NAN;
-	if (went_back) {
-		row->rating = TOP_RATE_RESET;
-		row->reset_boot_ns = m->boot_ns;
-	} else if ((row->valued || began_at_zero(m, row)) && m->boot_ns > since) {
-		row->rating = TOP_RATE_OK;
-		row->rate = change / ((double)(m->boot_ns - since) / 1e9);
-		*now = (float)row->rate;
-	} else {
-		row->rating = TOP_RATE_UNKNOWN;
-	}
-}
-
-static void row_valued(struct top_model *m, struct top_row *row)
-{
-	row->valued = m->sample;
-	row->at_boot_ns = m->boot_ns;
-	row->gone_boot_ns = 0;
-}
-
-/* A point in time, in seconds since 1970, by the naming rules of Prometheus. */
-static int is_timestamp(const struct top_family *f)
-{
-	static const char end[] = "_timestamp_seconds";
-	size_t n = strlen(f->name);
-
-	return f->kind == SM_GAUGE && n >= sizeof(end) &&
-	       !strcmp(f->name + n - (sizeof(end) - 1), end);
-}
-
-void top_row_number(struct top_model *m, struct top_row *row, const struct sm_value *value)
-{
-	const struct sm_value *old = &row->value;
-	double change;
-	int back;
-
-	if (!value->is_set)
-		return;
-	if (row->family->kind == SM_COUNTER) {
-		if (value->is_integer && (!row->valued || old->is_integer)) {
-			back = row->valued && value->units < old->units;
-			change = (double)(value->units - (row->valued ? old->units : 0));
-			change /= pow(10, value->decimals);
-		} else {
-			back = row->valued && value->value < old->value;
-			change = value->value - (row->valued ? old->value : 0);
-		}
-		row_rate(m, row, change, back);
-	} else {
-		row->rating = TOP_RATE_NONE;
-		row->history[m->sample % TOP_HISTORY] = (float)value->value;
-	}
-	row->value = *value;
-	row->age_s = is_timestamp(row->family) && m->real_ns && value->value > 0
-			     ? (double)m->real_ns / 1e9 - value->value
-			     : NAN;
-	row_valued(m, row);
-}
-
-double top_buckets_quantile(const uint64_t *counts, const double *bounds, size_t nbounds, double q)
-{
-	double total = 0, rank, below = 0, lower;
-	size_t i;
-
-	for (i = 0; i <= nbounds; i++)
-		total += (double)counts[i];
-	if (total <= 0)
-		return NAN;
-	rank = q * total;
-	for (i = 0; i < nbounds; i++) {
-		if (below + (double)counts[i] >= rank && counts[i])
-			break;
-		below += (double)counts[i];
-	}
-	if (i == nbounds)
-		return nbounds ? bounds[nbounds - 1] : NAN;
-	if (!i && bounds[0] <= 0)
-		return bounds[0];
-	lower = i ? bounds[i - 1] : 0;
-	return lower + (bounds[i] - lower) * (rank - below) / (double)counts[i];
-}
-
-static void histogram_quantiles(struct top_histogram *h, const struct top_family *f)
-{
-	uint64_t *recent = h->older;
-	unsigned i, q;
-
-	/* h->older becomes the difference for a moment, to need no third array. */
-	h->recent_count = 0;
-	for (i = 0; i <= f->nunited; i++) {
-		recent[i] = h->counts[i] - recent[i];
-		h->recent_count += recent[i];
-	}
-	h->recent = h->recent_count > 0;
-	for (q = 0; q < TOP_QUANTILES; q++) {
-		h->whole[q] = top_buckets_quantile(h->counts, f->united, f->nunited,
-						   top_quantile[q]);
-		h->quantile[q] = h->recent ? top_buckets_quantile(recent, f->united, f->nunited,
-								  top_quantile[q])
-					   : h->whole[q];
-	}
-	for (i = 0; i <= f->nunited; i++)
-		recent[i] = h->counts[i] - recent[i];
-}
-
-void top_row_histogram(struct top_model *m, struct top_row *row, const uint64_t *counts,
-		       const struct sm_sum *sum)
-{
-	const struct top_family *f = row->family;
-	struct top_histogram *h = row->histogram;
-	size_t size = (f->nunited + 1) * sizeof(*counts);
-	uint64_t count = 0, *swap;
-	int back = 0;
-	unsigned i;
-
-	for (i = 0; i <= f->nunited; i++) {
-		count += counts[i];
-		back |= row->valued && counts[i] < h->counts[i];
-	}
-	row_rate(m, row, (double)(count - (row->valued ? h->count : 0)), back);
-	if (back || (!row->valued && !began_at_zero(m, row))) {
-		memcpy(h->older, counts, size);
-		memcpy(h->newer, counts, size);
-	} else if (m->turn) {
-		swap = h->older;
-		h->older = h->newer;
-		h->newer = swap;
-		memcpy(h->newer, counts, size);
-	}
-	memcpy(h->counts, counts, size);
-	h->count = count;
-	h->sum = *sum;
-	histogram_quantiles(h, f);
-	row_valued(m, row);
 }
 
 /* ---- samples -------------------------------------------------------------------------------- */
@@ -532,8 +377,21 @@ void top_model_init(struct top_model *m, unsigned escape)
 	m->escape = escape;
 }
 
+void top_status_release(struct top_status *st)
+{
+	size_t i, k;
+
+	for (i = 0; i < st->nwriters; i++)
+		for (k = 0; k < 2 * st->writers[i].nmetadata; k++)
+			free(st->writers[i].metadata[k]);
+	free(st->writers);
+	memset(st, 0, sizeof(*st));
+}
+
 void top_model_reset(struct top_model *m)
 {
+	struct top_model keep = { .window = m->window, .fake_boot_ns = m->fake_boot_ns,
+				  .fake_real_ns = m->fake_real_ns, .escape = m->escape };
 	struct top_family *f;
 	struct top_row *row;
 	size_t i;
@@ -550,8 +408,8 @@ void top_model_reset(struct top_model *m)
 	}
 	free(m->buckets);
 	free(m->rows);
-	free(m->status.writers);
-	top_model_init(m, m->escape);
+	top_status_release(&m->status);
+	*m = keep;
 }
 
 void top_model_release(struct top_model *m)
@@ -564,7 +422,8 @@ void top_model_begin(struct top_model *m, uint64_t boot_ns)
 	m->sample++;
 	m->last_boot_ns = m->boot_ns;
 	m->boot_ns = boot_ns;
-	m->failed = 0;
+	m->failed = m->news = 0;
+	top_model_decay(m);
 	m->turn = boot_ns - m->turn_boot_ns >= TOP_WINDOW_NS / 2;
 	if (m->turn)
 		m->turn_boot_ns = boot_ns;
@@ -599,6 +458,7 @@ int top_model_end(struct top_model *m)
 				*at = row->next;
 				row_free(row);
 				m->nrows--;
+				m->news = 1;
 				continue;
 			}
 			if (rows)

@@ -2,8 +2,9 @@
 /*
  * model.h - what shmtop knows: the series, their last values, rates and recent history.
  *
- * Depends on text.h and on the plain structs of <shardmeter_reader.h>; makes no call into the
- * library. sample.c feeds it, draw.c and output.c read it:
+ * model.c keeps families and rows, values.c what is computed of them. Depends on text.h and on the
+ * plain structs of <shardmeter_reader.h>; makes no call into the library. sample.c feeds it, ops.c
+ * makes the overview of it, everything that draws or prints reads it:
  *
  *	top_model_begin(m, boot_ns);
  *	family = top_model_family(m, &info);
@@ -25,20 +26,43 @@
 
 #define TOP_HISTORY	60	/* samples kept for the sparks */
 #define TOP_QUANTILES	3
-#define TOP_WINDOW_NS	UINT64_C(60000000000)	/* quantiles are of the last 30 to 60 s */
+#define TOP_WINDOW_NS	UINT64_C(60000000000)	/* "the last minute" is 30 to 60 s */
+#define TOP_AVERAGES	3
 #define TOP_NAME	256	/* an escaped writer name or version */
+#define TOP_METADATA	8	/* pairs of a writer */
+#define TOP_AILMENTS	8	/* named; the rest is counted */
 
 extern const double top_quantile[TOP_QUANTILES];	/* 0.5, 0.95, 0.99 */
+extern const double top_average_s[TOP_AVERAGES];	/* 10, 60, 300 */
+
+/* What the quantiles on the screen are of. */
+enum top_window {
+	TOP_WINDOW_MINUTE,
+	TOP_WINDOW_INTERVAL,	/* between the last two samples */
+	TOP_WINDOW_LIFE,
+	TOP_WINDOWS
+};
+
+/* What a family is to the overview; ops.c decides. */
+struct top_role {
+	enum { TOP_ROLE_NONE, TOP_ROLE_TIMED, TOP_ROLE_COUNTED, TOP_ROLE_ERRORS } what;
+	int outcome;			/* the label that tells success from failure, or -1 */
+	size_t stem;			/* length of what name, without unit and "total", begins with */
+	const struct top_family *errors; /* of a timed one without outcome: who counts its failures */
+	int covered;			/* a counted one that only repeats what a timed one knows */
+};
 
 struct top_family {
 	uint32_t id;
 	uint64_t incarnation;
 	enum sm_kind kind;
 	enum sm_gauge_mode mode;
-	char *name, *unit;
+	unsigned flags;		/* SM_FAMILY_* */
+	char *name, *help, *unit;
 	unsigned nlabels, nstates, nbounds, nunited;
 	char **labels, **states;
 	double *bounds, *united;
+	struct top_role role;	/* in the overview: see ops.h */
 	uint64_t seen;		/* number of the last sample that had it */
 	struct top_family *next;
 };
@@ -52,13 +76,22 @@ enum top_rate {
 
 struct top_histogram {
 	uint64_t *counts;		/* nunited + 1, of the last sample */
-	uint64_t *older, *newer;	/* the same at the last two turns of the window */
+	uint64_t *before;		/* of the sample before that */
+	uint64_t *older, *newer;	/* at the last two turns of the window */
 	uint64_t count;
 	struct sm_sum sum;
-	double quantile[TOP_QUANTILES];	/* recent, or else of the whole life; NaN if empty */
-	double whole[TOP_QUANTILES];	/* of the whole life */
-	int recent;			/* quantile[] is recent */
-	uint64_t recent_count;
+	double quantile[TOP_QUANTILES];	/* of the model's window, or else of the whole life; NaN if
+					   empty */
+	int recent;			/* quantile[] is of the window */
+	uint64_t recent_count;		/* observations in the last minute */
+};
+
+/* Since the row is there, or since the user reset it; of the rate where there is one, else of the
+ * value. */
+struct top_stats {
+	double average[TOP_AVERAGES];	/* decaying over top_average_s; NaN: none yet */
+	double min, max;
+	uint64_t since_boot_ns;		/* 0: begins with the next sample */
 };
 
 struct top_row {
@@ -83,17 +116,36 @@ struct top_row {
 	struct top_histogram *histogram;
 	enum top_rate rating;
 	double rate;			/* per second, if TOP_RATE_OK */
+	struct top_stats stats;
+	int moved;			/* it was once something else than 0 */
+	uint64_t op;			/* hash of what it is part of in the overview; 0: nothing */
+	int failure;			/* its observations are failures */
 	float history[TOP_HISTORY];	/* a ring, see top_row_history(); NaN: no sample */
 	struct top_row *next;
 };
 
 struct top_writer {
 	char name[64], version[64];	/* as in the segment */
+	unsigned slot;
 	enum sm_writer_state state;
 	int ended;			/* by sm_close() */
-	uint64_t pid, restarts, incarnation;
+	int silent;
+	uint64_t pid, restarts, incarnation, lanes, heartbeats, uid;
 	uint64_t heartbeat_age_ns;	/* UINT64_MAX: never */
-	uint64_t start_real_ns;
+	uint64_t last_boot_ns;		/* when it was heard of last */
+	uint64_t start_real_ns, start_boot_ns;
+	uint64_t shared_updates;
+	uint64_t refused[SM_REFUSED_REASONS];
+	struct sm_usage usage;
+	double cpu;			/* share of a core between its last two reports; NaN */
+	size_t nmetadata;
+	char *metadata[2 * TOP_METADATA]; /* key, value, ...; as in the segment */
+};
+
+/* One line of what is wrong with a component or state. */
+struct top_ailment {
+	int bad;			/* else it is a warning */
+	char text[TOP_NAME];
 };
 
 /* About the segment as a whole, for the header. Names are escaped, unless it says otherwise. */
@@ -112,6 +164,10 @@ struct top_status {
 	uint64_t died_age_ns, silent_age_ns;
 	uint64_t refused;		/* since we attached */
 	const char *refused_reason;	/* NULL, or the most frequent */
+	unsigned nailments, nbad;	/* unwell states; the first of them are named */
+	struct top_ailment ailment[TOP_AILMENTS];
+	uint64_t created_real_ns;	/* of the segment */
+	uint64_t up_ns;			/* of the longest running writer; 0: none runs */
 	unsigned fill_percent;
 	const char *fill_what;		/* what fills up first */
 	uint64_t real_ns, boot_ns;	/* of the sample */
@@ -123,8 +179,17 @@ struct top_status {
 	struct top_writer *writers;
 };
 
+/* What names a row, even when it is gone. */
+struct top_ref {
+	uint32_t id;
+	uint64_t incarnation;
+	int slot;
+};
+
 struct top_model {
 	unsigned escape;		/* TOP_ESCAPE_ASCII or 0 */
+	enum top_window window;		/* of quantiles; change it by top_model_set_window() */
+	uint64_t fake_boot_ns, fake_real_ns; /* for --script: the time of the sample; 0: its own */
 	struct top_status status;
 	struct top_family *families;
 	struct top_row **buckets;	/* hash table of rows */
@@ -134,6 +199,8 @@ struct top_model {
 	uint64_t boot_ns, last_boot_ns;	/* of this and of the sample before */
 	uint64_t turn_boot_ns;		/* when the window of the quantiles turned last */
 	int turn;			/* it turns in this sample */
+	double decay[TOP_AVERAGES];	/* weight of this sample in the averages */
+	int news;			/* families or rows came or went in this sample */
 	int failed;			/* memory was short in this sample */
 	struct top_row **rows;		/* all rows with a value, in no order; valid after end */
 	size_t nshown;
@@ -143,6 +210,10 @@ void top_model_init(struct top_model *m, unsigned escape);
 void top_model_release(struct top_model *m);
 /* Forget all series: another segment comes. */
 void top_model_reset(struct top_model *m);
+void top_model_set_window(struct top_model *m, enum top_window window);
+/* Averages, minima and maxima begin anew with the next sample. */
+void top_model_reset_stats(struct top_model *m);
+struct top_row *top_model_find(const struct top_model *m, const struct top_ref *ref);
 
 void top_model_begin(struct top_model *m, uint64_t boot_ns);
 /* NULL if memory is short; the sample then fails at its end. */
@@ -157,6 +228,9 @@ void top_row_histogram(struct top_model *m, struct top_row *row, const uint64_t 
 		       const struct sm_sum *sum);
 /* 0 or -ENOMEM. */
 int top_model_end(struct top_model *m);
+/* Of top_model_begin(): the weights of this sample. */
+void top_model_decay(struct top_model *m);
+void top_status_release(struct top_status *st);
 
 /* The sample `ago` samples before the last one, NaN if there was none. */
 float top_row_history(const struct top_model *m, const struct top_row *row, unsigned ago);
@@ -164,14 +238,18 @@ float top_row_history(const struct top_model *m, const struct top_row *row, unsi
 double top_row_value(const struct top_row *row);
 /* Change per second over the series' whole life; NaN for gauges. */
 double top_row_average(const struct top_model *m, const struct top_row *row);
+/* Quantiles of the whole life of a histogram. */
+void top_row_whole(const struct top_row *row, double ret[TOP_QUANTILES]);
 /* name{label="value",...} with the quotes and escapes of the Prometheus text format; the row of
  * one writer has the label writer. */
 void top_row_text(const struct top_row *row, unsigned escape, struct buf *b);
 /* label="value",... without the writer. */
 void top_row_labels(const struct top_row *row, unsigned escape, struct buf *b);
 
-/* Quantile q of n buckets by linear interpolation, as Prometheus' histogram_quantile(): bucket i
- * ends at bounds[i], the last one at infinity. NaN if empty. */
-double top_buckets_quantile(const uint64_t *counts, const double *bounds, size_t nbounds, double q);
+/* nq ascending quantiles q of now[] - before[] (NULL: of now[]) by linear interpolation, as
+ * Prometheus' histogram_quantile(): bucket i ends at bounds[i], the last one at infinity. NaN if
+ * empty. Returns the number of observations. */
+uint64_t top_buckets_quantiles(const uint64_t *now, const uint64_t *before, const double *bounds,
+			       size_t nbounds, const double *q, unsigned nq, double *ret);
 
 #endif

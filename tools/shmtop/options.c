@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const top_sort_name[TOP_SORTS] = { "name", "value", "rate", "p50", "p95", "p99" };
+const char *const top_sort_name[TOP_SORTS] = { "name",  "value", "rate", "avg10s", "avg1m", "avg5m",
+						"min",	 "max",	  "p50",  "p95",    "p99" };
+static const char *const view_name[] = { "overview", "series", "writers", "histograms", "slow" };
 
 struct option_def {
 	char letter;		/* 0: none */
@@ -68,12 +70,14 @@ static int set_count(struct top_options *o, const char *arg)
 	if (parse_number(arg, 1, 1e9, &v) || v != floor(v))
 		return -EINVAL;
 	o->count = (unsigned long)v;
-	o->mode = TOP_MODE_BATCH;
+	if (o->mode == TOP_MODE_SCREEN)
+		o->mode = TOP_MODE_BATCH;
 	return 0;
 }
 
 static int set_delay(struct top_options *o, const char *arg)
 {
+	o->delayed = 1;
 	return parse_number(arg, TOP_DELAY_MIN, TOP_DELAY_MAX, &o->delay_s);
 }
 
@@ -90,6 +94,7 @@ static int set_sort(struct top_options *o, const char *arg)
 	for (i = 0; i < TOP_SORTS; i++) {
 		if (!strcmp(arg, top_sort_name[i])) {
 			o->sort = (enum top_sort)i;
+			o->sorted = 1;
 			return 0;
 		}
 	}
@@ -99,7 +104,48 @@ static int set_sort(struct top_options *o, const char *arg)
 static int set_reverse(struct top_options *o, const char *arg)
 {
 	(void)arg;
-	o->reverse = 1;
+	o->reverse = o->sorted = 1;
+	return 0;
+}
+
+static int set_view(struct top_options *o, const char *arg)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(view_name) / sizeof(view_name[0]); i++) {
+		if (!strcmp(arg, view_name[i])) {
+			o->view = (int)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int set_accessible(struct top_options *o, const char *arg)
+{
+	(void)arg;
+	o->mode = TOP_MODE_ACCESSIBLE;
+	return 0;
+}
+
+static int set_script(struct top_options *o, const char *arg)
+{
+	o->script = arg;
+	o->mode = TOP_MODE_SCRIPT;
+	return 0;
+}
+
+static int set_mouse(struct top_options *o, const char *arg)
+{
+	(void)arg;
+	o->mouse = 1;
+	return 0;
+}
+
+static int set_no_mouse(struct top_options *o, const char *arg)
+{
+	(void)arg;
+	o->mouse = -1;
 	return 0;
 }
 
@@ -114,6 +160,13 @@ static int set_csv(struct top_options *o, const char *arg)
 {
 	(void)arg;
 	o->format = TOP_FORMAT_CSV;
+	return 0;
+}
+
+static int set_openmetrics(struct top_options *o, const char *arg)
+{
+	(void)arg;
+	o->format = TOP_FORMAT_OPENMETRICS;
 	return 0;
 }
 
@@ -183,17 +236,24 @@ static const struct option_def table[] = {
 	{ 'd', "delay", "SEC", "interval, 0.1 to 3600 seconds (1)", set_delay,
 	  "seconds, 0.1 to 3600" },
 	{ 'f', "filter", "TEXT", "only series with TEXT; !TEXT, ~REGEX, !~REGEX", set_filter, NULL },
-	{ 's', "sort", "COLUMN", "name, value, rate, p50, p95 or p99 (name)", set_sort,
-	  "name, value, rate, p50, p95 or p99" },
+	{ 's', "sort", "COLUMN", "name, value, rate, avg10s, avg1m, avg5m, ... p99", set_sort,
+	  "name, value, rate, avg10s, avg1m, avg5m, min, max, p50, p95 or p99" },
 	{ 'r', "reverse", NULL, "the other way round", set_reverse, NULL },
+	{ 'v', "view", "VIEW", "overview, series, writers, histograms or slow", set_view,
+	  "overview, series, writers, histograms or slow" },
 	{ 0, "json", NULL, "print one JSON object, with -b or -n one a line", set_json, NULL },
 	{ 0, "csv", NULL, "print comma-separated values", set_csv, NULL },
+	{ 0, "openmetrics", NULL, "print the OpenMetrics text format", set_openmetrics, NULL },
+	{ 0, "accessible", NULL, "a summary, then a line for each change", set_accessible, NULL },
 	{ 'l', "list", NULL, "list the segments of this machine", set_list, NULL },
 	{ 'w', "wait", "[SEC]", "wait for the segment, SEC seconds or for ever", set_wait,
 	  "seconds, 0 or more" },
 	{ 0, "ascii", NULL, "no characters beyond ASCII", set_ascii, NULL },
 	{ 0, "color", "[WHEN]", "auto, always or never; NO_COLOR is heeded", set_color,
 	  "auto, always or never" },
+	{ 0, "mouse", NULL, "wheel and clicks; --no-mouse: none (the default)", set_mouse, NULL },
+	{ 0, "no-mouse", NULL, NULL, set_no_mouse, NULL },
+	{ 0, "script", "FILE", NULL, set_script, NULL },
 	{ 0, "dump-keys", NULL, NULL, set_keys, NULL },
 	{ 'h', "help", NULL, "this text", set_help, NULL },
 	{ 'V', "version", NULL, "version of the program and of the layout", set_version, NULL },
@@ -216,7 +276,7 @@ void top_options_help(FILE *out)
 	size_t i;
 
 	fprintf(out, "Usage: shmtop [OPTION]... [SEGMENT]\n"
-		     "Show what the programs on a Shardmeter segment count, live.\n\n");
+		     "Show what the programs on a Shardmeter segment count, live.\n");
 	for (i = 0; i < OPTIONS; i++) {
 		if (!table[i].help)
 			continue;
@@ -226,8 +286,7 @@ void top_options_help(FILE *out)
 		else
 			fprintf(out, "      %-18s %s\n", name, table[i].help);
 	}
-	fprintf(out, "\nSegment: the argument, SHARDMETER_SEGMENT, else the only one with live writers,\n"
-		     "else the only one there is.\n"
+	fprintf(out, "Segment: the argument, SHARDMETER_SEGMENT, else the only one there is.\n"
 		     "Keys: h shows them. Manual: man shmtop.\n");
 }
 
@@ -294,6 +353,7 @@ int top_options_parse(struct top_options *o, int argc, char **argv, char *error,
 
 	memset(o, 0, sizeof(*o));
 	o->delay_s = 1;
+	o->view = -1;
 	make_getopt(longs, shorts);
 	optind = 0;	/* start over, also after an earlier call */
 	opterr = 0;

@@ -23,6 +23,8 @@ enum top_mode {
 	TOP_MODE_SCREEN,	/* interactive, if there is a terminal, else once */
 	TOP_MODE_ONCE,
 	TOP_MODE_BATCH,
+	TOP_MODE_ACCESSIBLE,	/* lines, when something changes */
+	TOP_MODE_SCRIPT,
 	TOP_MODE_LIST,
 	TOP_MODE_HELP,
 	TOP_MODE_VERSION,
@@ -32,14 +34,20 @@ enum top_mode {
 enum top_format {
 	TOP_FORMAT_TABLE,
 	TOP_FORMAT_JSON,
-	TOP_FORMAT_CSV
+	TOP_FORMAT_CSV,
+	TOP_FORMAT_OPENMETRICS
 };
 
-/* The columns one can sort by. */
+/* The columns of the series that one can sort by. */
 enum top_sort {
 	TOP_SORT_NAME,
 	TOP_SORT_VALUE,
 	TOP_SORT_RATE,
+	TOP_SORT_10S,
+	TOP_SORT_1M,
+	TOP_SORT_5M,
+	TOP_SORT_MIN,
+	TOP_SORT_MAX,
 	TOP_SORT_P50,
 	TOP_SORT_P95,
 	TOP_SORT_P99,
@@ -56,8 +64,13 @@ struct top_options {
 	const char *segment;	/* NULL: find one */
 	const char *filter;
 	enum top_sort sort;
+	int sorted;		/* sort or reverse were given */
 	int reverse;
+	int view;		/* to begin with, see views.h; -1: not said */
+	int mouse;		/* 1 on, -1 off, 0 not said */
+	const char *script;
 	double delay_s;		/* between samples */
+	int delayed;		/* it was given */
 	unsigned long count;	/* tables in batch mode, 0: no end */
 	double wait_s;		/* for the segment; 0: not at all, negative: for ever */
 	int ascii;

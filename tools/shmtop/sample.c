@@ -14,12 +14,18 @@
 #include "sample.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SILENT_NS UINT64_C(10000000000)
 #define VERSIONS_MAX 16
+
+static const char *const bad_states[] = { "critical", "down",	 "failed",    "error", "dead",
+					  "crashed",  "offline", "unhealthy", "open",  NULL };
+static const char *const warn_states[] = { "degraded",	   "warning",	"disconnected", "reconnecting",
+					   "half_open",	   "half-open", "unavailable",	NULL };
 
 static uint64_t age(uint64_t now, uint64_t then)
 {
@@ -107,8 +113,8 @@ int top_sample_series(struct top_model *m, const struct sm_snapshot *s)
 	counts = calloc(widest + 1, sizeof(*counts));
 	if (!counts)
 		return -ENOMEM;
-	top_model_begin(m, s->taken_boot_ns);
-	m->real_ns = s->taken_real_ns;
+	top_model_begin(m, m->fake_boot_ns ? m->fake_boot_ns : s->taken_boot_ns);
+	m->real_ns = m->fake_boot_ns ? m->fake_real_ns : s->taken_real_ns;
 	for (f = 0; f < s->nfamilies; f++) {
 		info = &s->families[f];
 		family = top_model_family(m, info);
@@ -155,14 +161,17 @@ static void find_version(struct top_status *st, const struct sm_snapshot *s, uns
 		copy_escaped(st->version, sizeof(st->version), version[best], escape);
 }
 
-static void judge_live(struct top_status *st, const struct sm_writer *w, uint64_t now,
-		       unsigned escape)
+/* 1 if it is silent. */
+static int judge_live(struct top_status *st, const struct sm_writer *w, uint64_t now,
+		      unsigned escape)
 {
 	uint64_t beat = age(now, w->heartbeat_boot_ns), usual = 0;
 
 	st->up++;
+	if (age(now, w->start_boot_ns) > st->up_ns && w->start_boot_ns)
+		st->up_ns = age(now, w->start_boot_ns);
 	if (!w->heartbeats)
-		return;
+		return 0;
 	if (w->heartbeats > 1)
 		usual = age(w->heartbeat_boot_ns, w->claimed_boot_ns) / w->heartbeats;
 	if (beat < st->best_age_ns)
@@ -177,7 +186,9 @@ static void judge_live(struct top_status *st, const struct sm_writer *w, uint64_
 			st->silent_age_ns = beat;
 			copy_escaped(st->silent_name, sizeof(st->silent_name), w->name, escape);
 		}
+		return 1;
 	}
+	return 0;
 }
 
 /* Named is the one that died last: it is news. */
@@ -196,38 +207,145 @@ static void judge_dead(struct top_status *st, const struct sm_writer *w, uint64_
 	st->died++;
 }
 
-static int find_writers(struct top_status *st, const struct sm_snapshot *s, unsigned escape)
+/* Share of a core between the last two reports of the same process. */
+static double cpu_share(const struct top_status *old, const struct sm_writer *w)
 {
-	struct top_writer *list = calloc(s->nwriters + 1, sizeof(*list)), *t;
-	const struct sm_writer *w;
+	const struct sm_usage *u = &w->usage;
+	const struct top_writer *t;
+	uint64_t then, now = u->cpu_user_ns + u->cpu_system_ns;
 	size_t i;
 
-	if (!list)
+	for (i = 0; i < old->nwriters; i++) {
+		t = &old->writers[i];
+		if (t->slot != w->slot || t->incarnation != w->incarnation)
+			continue;
+		then = t->usage.cpu_user_ns + t->usage.cpu_system_ns;
+		if (!t->usage.at_boot_ns || u->at_boot_ns < t->usage.at_boot_ns || now < then)
+			return NAN;
+		if (u->at_boot_ns == t->usage.at_boot_ns)
+			return t->cpu;
+		return (double)(now - then) / (double)(u->at_boot_ns - t->usage.at_boot_ns);
+	}
+	return NAN;
+}
+
+static int copy_writer(struct top_writer *t, const struct top_status *old,
+		       const struct sm_writer *w, uint64_t now)
+{
+	size_t i;
+
+	snprintf(t->name, sizeof(t->name), "%s", w->name);
+	snprintf(t->version, sizeof(t->version), "%s", w->version);
+	t->slot = w->slot;
+	t->state = w->state;
+	t->ended = w->state == SM_WRITER_DEAD && w->exited_boot_ns;
+	t->pid = w->pid;
+	t->uid = w->uid;
+	t->restarts = w->restarts;
+	t->incarnation = w->incarnation;
+	t->lanes = w->lanes_in_use;
+	t->heartbeats = w->heartbeats;
+	t->shared_updates = w->shared_updates;
+	t->start_real_ns = w->start_real_ns;
+	t->start_boot_ns = w->start_boot_ns;
+	t->last_boot_ns = w->heartbeat_boot_ns > w->claimed_boot_ns ? w->heartbeat_boot_ns
+								   : w->claimed_boot_ns;
+	t->usage = w->usage;
+	memcpy(t->refused, w->refused, sizeof(t->refused));
+	t->cpu = cpu_share(old, w);
+	t->heartbeat_age_ns = w->heartbeats ? age(now, w->heartbeat_boot_ns) : UINT64_MAX;
+	for (i = 0; i < w->nmetadata && i < TOP_METADATA; i++) {
+		t->metadata[2 * i] = strdup(w->metadata[2 * i]);
+		t->metadata[2 * i + 1] = strdup(w->metadata[2 * i + 1]);
+		t->nmetadata++;
+		if (!t->metadata[2 * i] || !t->metadata[2 * i + 1])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int find_writers(struct top_status *st, const struct top_status *old,
+			const struct sm_snapshot *s, unsigned escape)
+{
+	const struct sm_writer *w;
+	struct top_writer *t;
+	size_t i;
+
+	st->writers = calloc(s->nwriters + 1, sizeof(*st->writers));
+	if (!st->writers)
 		return -ENOMEM;
 	st->worst_age_ns = st->best_age_ns = UINT64_MAX;
 	for (i = 0; i < s->nwriters; i++) {
 		w = &s->writers[i];
-		t = &list[i];
-		snprintf(t->name, sizeof(t->name), "%s", w->name);
-		snprintf(t->version, sizeof(t->version), "%s", w->version);
-		t->state = w->state;
-		t->ended = w->state == SM_WRITER_DEAD && w->exited_boot_ns;
-		t->pid = w->pid;
-		t->restarts = w->restarts;
-		t->incarnation = w->incarnation;
-		t->start_real_ns = w->start_real_ns;
-		t->heartbeat_age_ns = w->heartbeats
-					      ? age(s->taken_boot_ns, w->heartbeat_boot_ns)
-					      : UINT64_MAX;
+		t = &st->writers[st->nwriters++];
+		if (copy_writer(t, old, w, s->taken_boot_ns))
+			return -ENOMEM;
 		if (w->state == SM_WRITER_LIVE)
-			judge_live(st, w, s->taken_boot_ns, escape);
+			t->silent = judge_live(st, w, s->taken_boot_ns, escape);
 		else if (w->state == SM_WRITER_DEAD)
 			judge_dead(st, w, s->taken_boot_ns, escape);
 	}
 	st->total = st->up + st->died;
-	st->writers = list;
-	st->nwriters = s->nwriters;
 	return 0;
+}
+
+/* ---- health --------------------------------------------------------------------------------- */
+
+static int is_state(const char *name, const char *const *list)
+{
+	for (; *list; list++)
+		if (!strcasecmp(name, *list))
+			return 1;
+	return 0;
+}
+
+static void add_ailment(struct top_status *st, int bad, unsigned escape, const char *who,
+			const char *what)
+{
+	struct top_ailment *a;
+	struct buf b = { 0 };
+
+	st->nailments++;
+	st->nbad += bad != 0;
+	if (st->nailments > TOP_AILMENTS)
+		return;
+	a = &st->ailment[st->nailments - 1];
+	a->bad = bad;
+	top_escape(&b, who, strlen(who), escape);
+	buf_puts(&b, " ");
+	top_escape(&b, what, strlen(what), escape);
+	snprintf(a->text, sizeof(a->text), "%s", b.data ? b.data : "");
+	buf_free(&b);
+}
+
+/* State sets whose state has the name of a trouble, and the health that sm_health_set() keeps: a
+ * gauge component_health of 2 ok, 1 degraded, 0 critical. */
+static void find_ailments(struct top_status *st, const struct top_model *m)
+{
+	const struct top_family *f;
+	const struct top_row *row;
+	const char *state;
+	size_t i;
+
+	for (i = 0; i < m->nshown; i++) {
+		row = m->rows[i];
+		f = row->family;
+		if (row->gone_boot_ns)
+			continue;
+		if (f->kind == SM_STATESET && row->value.units < f->nstates) {
+			state = f->states[row->value.units];
+			if (is_state(state, bad_states))
+				add_ailment(st, 1, m->escape, row->writer ? row->writer : f->name,
+					    state);
+			else if (is_state(state, warn_states))
+				add_ailment(st, 0, m->escape, row->writer ? row->writer : f->name,
+					    state);
+		} else if (!strcmp(f->name, "component_health") && f->nlabels &&
+			   row->value.value < 2) {
+			add_ailment(st, row->value.value < 1, m->escape, row->values[0],
+				    row->value.value < 1 ? "critical" : "degraded");
+		}
+	}
 }
 
 static void consider(struct top_status *st, const char *what, uint64_t used, uint64_t max)
@@ -300,16 +418,20 @@ int top_sample_status(struct top_model *m, const struct sm_snapshot *s, uint64_t
 	struct top_status st = { 0 };
 	int rc;
 
-	rc = find_writers(&st, s, m->escape);
-	if (rc)
+	rc = find_writers(&st, &m->status, s, m->escape);
+	if (rc) {
+		top_status_release(&st);
 		return rc;
+	}
+	find_ailments(&st, m);
 	find_segment(&st, s->segment, m->escape);
 	find_version(&st, s, m->escape);
 	find_fill(&st, &s->fill);
 	find_refused(&st, s, refused_before);
-	st.real_ns = s->taken_real_ns;
+	st.created_real_ns = s->segment->created_real_ns;
+	st.real_ns = m->fake_boot_ns ? m->fake_real_ns : s->taken_real_ns;
 	st.boot_ns = st.now_boot_ns = s->taken_boot_ns;
-	free(m->status.writers);
+	top_status_release(&m->status);
 	m->status = st;
 	return 0;
 }

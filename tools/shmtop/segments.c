@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "text.h"
 
@@ -31,11 +32,26 @@ static void look(struct top_segment *s)
 	sm_reader_close(r);
 }
 
+/* NAME.layout2 is beside NAME, of another layout: opening NAME finds it. */
+static int is_beside(const char *path)
+{
+	char base[PATH_MAX];
+	const char *end = strrchr(path, '.');
+
+	if (!end || strncmp(end, ".layout", 7) != 0 || !end[7] ||
+	    end[7 + strspn(end + 7, "0123456789")] ||
+	    (size_t)snprintf(base, sizeof(base), "%.*s", (int)(end - path), path) >= sizeof(base))
+		return 0;
+	return access(base, F_OK) == 0;
+}
+
 static int add(void *context, const char *name, const char *path)
 {
 	struct listing *l = context;
 	struct top_segment *list, *s;
 
+	if (is_beside(path))
+		return 0;
 	list = realloc(l->list, (size_t)(l->n + 1) * sizeof(*list));
 	if (!list)
 		return -ENOMEM;

@@ -57,8 +57,11 @@ static int follow(struct top_source *s)
 
 static int take(struct top_source *s, const struct sm_snapshot **ret, struct sm_diag *diag)
 {
-	int rc = sm_snapshot_take(s->reader, s->flags, ret, diag);
+	int rc;
 
+	if (s->parts && s->parts->nrefs)
+		s->flags |= SM_SNAPSHOT_WRITERS;
+	rc = sm_snapshot_take(s->reader, s->flags, ret, diag);
 	if (!rc && !(s->flags & SM_SNAPSHOT_WRITERS) && top_sample_needs_writers(*ret)) {
 		sm_snapshot_free(*ret);
 		s->flags |= SM_SNAPSHOT_WRITERS;
@@ -117,6 +120,10 @@ int top_source_sample(struct top_source *s, struct top_model *m)
 	rc = top_sample_series(m, snapshot);
 	if (!rc)
 		rc = top_sample_status(m, snapshot, s->refused_before);
+	if (!rc && s->parts)
+		rc = top_parts_sample(s->parts, m, snapshot);
+	if (s->slows)
+		top_slows_read(s->slows, s->reader);
 	sm_snapshot_free(snapshot);
 	if (rc) {
 		keep_old(m, "out of memory");
@@ -124,4 +131,18 @@ int top_source_sample(struct top_source *s, struct top_model *m)
 	}
 	m->status.removed = current > 0;
 	return replaced ? TOP_SOURCE_REPLACED : 0;
+}
+
+void top_source_look(struct top_source *s, const struct top_model *m)
+{
+	const struct sm_snapshot *snapshot;
+	struct sm_diag diag = { 0 };
+
+	if (s->slows)
+		top_slows_read(s->slows, s->reader);
+	if (!s->parts || !s->parts->nrefs || take(s, &snapshot, &diag))
+		return;
+	/* What fails here comes with the next sample. */
+	(void)top_parts_sample(s->parts, m, snapshot);
+	sm_snapshot_free(snapshot);
 }

@@ -9,13 +9,17 @@
 
 #include <limits.h>
 
+#include "parts.h"
 #include "sample.h"
+#include "slow.h"
 
 struct top_source {
 	struct sm_reader *reader;	/* NULL: not attached */
 	char path[PATH_MAX];
 	unsigned flags;			/* of sm_snapshot_take() */
 	int fresh;			/* the next sample is the first one of this file */
+	struct top_parts *parts;	/* what is wanted of each writer; may be NULL */
+	struct top_slows *slows;	/* NULL: they are not looked at */
 	uint64_t refused_before;
 };
 
@@ -32,5 +36,8 @@ void top_source_close(struct top_source *s);
  * Returns 0, TOP_SOURCE_REPLACED, or -errno when there is no new sample.
  */
 int top_source_sample(struct top_source *s, struct top_model *m);
+/* Read parts and slow operations alone, for a view that was just opened: the model stays, so that
+ * its samples keep their distance. */
+void top_source_look(struct top_source *s, const struct top_model *m);
 
 #endif

@@ -151,6 +151,7 @@ static void choose_styles(int color)
 	style_attr[TOP_DIM] = (int)A_DIM;
 	style_attr[TOP_BOLD] = style_attr[TOP_TITLE] = style_attr[TOP_KEY] = (int)A_BOLD;
 	style_attr[TOP_HEADING] = (int)A_UNDERLINE;
+	style_attr[TOP_SORTED] = (int)(A_UNDERLINE | A_BOLD);
 	style_attr[TOP_WARN] = style_attr[TOP_BAD] = (int)A_BOLD;
 	if (!use || !has_colors())
 		return;
@@ -270,7 +271,38 @@ static const struct {
 	{ KEY_ENTER, TOP_ENTER },	  { KEY_BACKSPACE, TOP_CODE_BACKSPACE },
 	{ KEY_F(1), TOP_CODE_F1 },	  { KEY_F(4), TOP_CODE_F4 },
 	{ KEY_F(6), TOP_CODE_F6 },	  { KEY_RESIZE, TOP_TERM_RESIZE },
+	{ KEY_BTAB, TOP_CODE_BACKTAB },
 };
+
+static int click_x, click_y;
+
+void top_term_mouse(int on)
+{
+	mousemask(on ? BUTTON1_CLICKED | BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0,
+		  NULL);
+	mouseinterval(0);
+}
+
+void top_term_clicked(int *ret_x, int *ret_y)
+{
+	*ret_x = click_x;
+	*ret_y = click_y;
+}
+
+static int mouse_key(void)
+{
+	MEVENT event;
+
+	if (getmouse(&event) != OK)
+		return 0;
+	if (event.bstate & BUTTON4_PRESSED)
+		return TOP_CODE_UP;
+	if (event.bstate & BUTTON5_PRESSED)
+		return TOP_CODE_DOWN;
+	click_x = event.x;
+	click_y = event.y;
+	return event.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED) ? TOP_TERM_CLICK : 0;
+}
 
 int top_term_key(void)
 {
@@ -288,8 +320,12 @@ int top_term_key(void)
 	if (rc != KEY_CODE_YES) {
 		if (c == 127 || c == 8)
 			return TOP_CODE_BACKSPACE;
+		if (c == '\t')
+			return TOP_CODE_TAB;
 		return c == '\n' ? TOP_ENTER : (int)c;
 	}
+	if (c == KEY_MOUSE)
+		return mouse_key();
 	for (i = 0; i < sizeof(function_keys) / sizeof(function_keys[0]); i++)
 		if ((int)c == function_keys[i].curses)
 			return function_keys[i].code;

@@ -26,9 +26,13 @@ void top_term_flush(const struct top_cells *c, int all);
 #define TOP_TERM_NONE	(-1)	/* no more input */
 #define TOP_TERM_RESIZE	(-2)
 #define TOP_TERM_GONE	(-3)	/* the terminal was closed */
+#define TOP_TERM_CLICK	(-4)	/* top_term_clicked() says where */
 
 /* The next code of keys.h, without waiting. */
 int top_term_key(void);
+void top_term_clicked(int *ret_x, int *ret_y);
+/* Take the mouse's wheel and clicks; while that is on, the terminal cannot copy. */
+void top_term_mouse(int on);
 /* Wait for input, a signal, or until timeout_ns have passed (UINT64_MAX: for ever). */
 void top_term_wait(uint64_t timeout_ns);
 /* Make SIGINT, SIGTERM, SIGHUP and SIGQUIT end a wait instead of the program. Before
