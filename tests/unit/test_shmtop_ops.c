@@ -89,7 +89,7 @@ static void histogram__with_status__is_one_operation(void **state)
 	       PAIRS("command", "play", "status", "error"));
 	series(SM_HISTOGRAM, "bot_command_duration_seconds",
 	       PAIRS("command", "skip", "status", "success"));
-	run(10, (const unsigned[]){ 9, 1, 2 });
+	run(10, (const unsigned[12]){ 9, 1, 2 });
 	assert_int_equal(data.ops.n, 2);
 	o = op("command", "play");
 	assert_non_null(o);
@@ -108,7 +108,7 @@ static void histogram__of_stages__is_left_out(void **state)
 	       PAIRS("command", "play", "stage", "database"));
 	series(SM_HISTOGRAM, "reply_bytes", NULL);
 	s[1].family.unit = "bytes";
-	run(2, (const unsigned[]){ 1, 1 });
+	run(2, (const unsigned[12]){ 1, 1 });
 	assert_int_equal(data.ops.n, 0);
 }
 
@@ -120,7 +120,7 @@ static void counter__that_repeats_a_histogram__is_left_out(void **state)
 	series(SM_COUNTER, "bot_rest_requests_total", PAIRS("route", "/x", "status", "200"));
 	series(SM_COUNTER, "bot_rest_requests_total", PAIRS("route", "/x", "status", "429"));
 	series(SM_COUNTER, "bot_cache_requests_total", PAIRS("cache", "c", "result", "miss"));
-	run(10, (const unsigned[]){ 1, 1, 3, 1, 5 });
+	run(10, (const unsigned[12]){ 1, 1, 3, 1, 5 });
 	assert_int_equal(data.ops.n, 2);
 	assert_non_null(op("command", "play"));
 	assert_false(op("rest_request", "/x")->timed);
@@ -137,7 +137,7 @@ static void errors__of_a_counter_beside__are_joined_by_labels(void **state)
 	series(SM_HISTOGRAM, "check_duration_seconds", PAIRS("kind", "x"));
 	series(SM_COUNTER, "check_failures_total", PAIRS("kind", "x", "reason", "late"));
 	series(SM_HISTOGRAM, "lag_seconds", NULL);
-	run(10, (const unsigned[]){ 4, 1, 3, 1, 10, 2, 1 });
+	run(10, (const unsigned[12]){ 4, 1, 3, 1, 10, 2, 1 });
 	assert_int_equal(data.ops.n, 4);
 	assert_true(fabs(op("http_request", "/a")->errors - 0.25) < 1e-6);
 	assert_true(fabs(op("http_request", "/b")->errors) < 1e-9);
@@ -180,10 +180,10 @@ static void operation__that_fails_much__is_flagged(void **state)
 	series(SM_HISTOGRAM, "command_duration_seconds", PAIRS("command", "play", "status", "ok"));
 	series(SM_HISTOGRAM, "command_duration_seconds",
 	       PAIRS("command", "play", "status", "error"));
-	run(120, (const unsigned[]){ 100, 1 });
+	run(120, (const unsigned[12]){ 100, 1 });
 	o = op("command", "play");
 	assert_int_equal(o->level, TOP_LEVEL_OK);
-	run(60, (const unsigned[]){ 90, 10 });
+	run(60, (const unsigned[12]){ 90, 10 });
 	assert_int_equal(o->level, TOP_LEVEL_BAD);
 	assert_string_equal(o->note, "7% fail");
 }
@@ -193,9 +193,9 @@ static void operation__with_few_failures__is_not_flagged(void **state)
 	series(SM_HISTOGRAM, "command_duration_seconds", PAIRS("command", "play", "status", "ok"));
 	series(SM_HISTOGRAM, "command_duration_seconds",
 	       PAIRS("command", "play", "status", "error"));
-	run(300, (const unsigned[]){ 1, 0 });
-	run(2, (const unsigned[]){ 0, 1 });
-	run(1, (const unsigned[]){ 1, 0 });
+	run(300, (const unsigned[12]){ 1, 0 });
+	run(2, (const unsigned[12]){ 0, 1 });
+	run(1, (const unsigned[12]){ 1, 0 });
 	assert_int_equal(op("command", "play")->level, TOP_LEVEL_OK);
 }
 
@@ -205,17 +205,17 @@ static void operation__that_is_slower__is_flagged(void **state)
 	unsigned i;
 
 	series(SM_HISTOGRAM, "command_duration_seconds", PAIRS("command", "play"));
-	run(1000, (const unsigned[]){ 10 });
+	run(1000, (const unsigned[12]){ 10 });
 	o = op("command", "play");
 	assert_int_equal(o->level, TOP_LEVEL_OK);
 	/* Some slow ones are chance, */
 	counts[0][3] += 2;
-	run(1, (const unsigned[]){ 10 });
+	run(1, (const unsigned[12]){ 10 });
 	assert_int_equal(o->level, TOP_LEVEL_OK);
 	/* many are not. */
 	for (i = 0; i < 60; i++) {
 		counts[0][3] += 2;
-		run(1, (const unsigned[]){ 10 });
+		run(1, (const unsigned[12]){ 10 });
 	}
 	assert_int_equal(o->level, TOP_LEVEL_WARN);
 	assert_true(!strncmp(o->note, "p95 ", 4));
@@ -225,17 +225,17 @@ static void operations__come_and_go__with_their_series(void **state)
 {
 	series(SM_HISTOGRAM, "a_duration_seconds", PAIRS("x", "1"));
 	series(SM_HISTOGRAM, "a_duration_seconds", PAIRS("x", "2"));
-	run(3, (const unsigned[]){ 1, 1 });
+	run(3, (const unsigned[12]){ 1, 1 });
 	assert_int_equal(data.ops.n, 2);
 	nseries = 1;
-	run(1, (const unsigned[]){ 1 });
+	run(1, (const unsigned[12]){ 1 });
 	assert_int_equal(data.ops.n, 1);
 	assert_null(op("a", "2"));
 	nseries = 0;
 	run(1, NULL);
 	assert_int_equal(data.ops.n, 0);
 	nseries = 2;
-	run(1, (const unsigned[]){ 1, 1 });
+	run(1, (const unsigned[12]){ 1, 1 });
 	assert_int_equal(data.ops.n, 2);
 }
 
@@ -309,12 +309,12 @@ static void judgement__operations__come_with_errors(void **state)
 	series(SM_HISTOGRAM, "command_duration_seconds", PAIRS("command", "play", "status", "ok"));
 	series(SM_HISTOGRAM, "command_duration_seconds",
 	       PAIRS("command", "play", "status", "error"));
-	run(100, (const unsigned[]){ 10, 0 });
+	run(100, (const unsigned[12]){ 10, 0 });
 	assert_judged("all writers are well | errors usual", TOP_GOOD);
-	run(60, (const unsigned[]){ 10, 10 });
+	run(60, (const unsigned[12]){ 10, 10 });
 	assert_int_equal(data.ops.op[0]->level, TOP_LEVEL_BAD);
 	assert_true(data.ops.errors > data.ops.usual_errors);
-	run(600, (const unsigned[]){ 1, 1 });
+	run(600, (const unsigned[12]){ 1, 1 });
 	assert_judged("! play 50% fail | errors usual", TOP_BAD);
 }
 

@@ -195,7 +195,7 @@ int top_accessible_changes(struct buf *b, const struct top_data *d, struct top_f
 	for (i = 0; i < now.n; i++)
 		if (!first && !find(known, now.fact[i].key))
 			say(b, local_time, now.fact[i].text);
-	for (i = 0; i < known->n; i++) {
+	for (i = 0; known->fact && i < known->n; i++) {
 		fact = &known->fact[i];
 		if (find(&now, fact->key))
 			continue;

@@ -161,8 +161,7 @@ void top_output_openmetrics(struct buf *b, const struct top_data *d, const struc
 {
 	const struct top_list *l = &v->list[TOP_SERIES];
 	const struct top_row **rows = calloc(l->n + 1, sizeof(const struct top_row *));
-	const struct top_family *last = NULL;
-	size_t i;
+	size_t i, last = l->n;
 
 	(void)d;
 	if (!rows) {
@@ -175,9 +174,9 @@ void top_output_openmetrics(struct buf *b, const struct top_data *d, const struc
 	for (i = 0; i < l->n; i++) {
 		if (rows[i]->gone_boot_ns)
 			continue;
-		if (rows[i]->family != last)
+		if (last == l->n || rows[i]->family != rows[last]->family)
 			put_head(b, rows[i]->family);
-		last = rows[i]->family;
+		last = i;
 		put_row(b, rows[i]);
 	}
 	buf_puts(b, "# EOF\n");

@@ -16,7 +16,7 @@ static void table_cells(const struct top_model *m, const struct top_row *row, in
 {
 	double rate = average ? top_row_average(m, row) : NAN;
 	char number[TOP_NUMBER];
-	struct top_text text;
+	struct top_text text = { .style = TOP_PLAIN };
 	int q;
 
 	top_cell_value(row, g, 0, cells[1]);

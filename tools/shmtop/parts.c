@@ -150,7 +150,7 @@ static int add_writer(struct top_parts *p, const struct top_model *m, const stru
 	struct sm_sum sum;
 	unsigned i;
 
-	if (p->kind == SM_HISTOGRAM) {
+	if (counts) {
 		if (sm_snapshot_buckets(s, series, writer, counts, &sum))
 			return 0;
 		for (i = 0; i < p->nbuckets; i++)
@@ -163,7 +163,7 @@ static int add_writer(struct top_parts *p, const struct top_model *m, const stru
 	part = part_of(p, m, w);
 	if (!part)
 		return -ENOMEM;
-	if (p->kind == SM_HISTOGRAM)
+	if (counts)
 		add_buckets(p, part, m, counts);
 	else
 		add_number(part, m, &v);
@@ -256,7 +256,7 @@ static int compare_parts(const void *a, const void *b)
 
 int top_parts_sample(struct top_parts *p, const struct top_model *m, const struct sm_snapshot *s)
 {
-	const struct sm_family_info *info, *found = NULL;
+	const struct sm_family_info *info;
 	const struct top_row *row = NULL;
 	uint64_t *counts = NULL;
 	size_t f, i, w, k;
@@ -275,11 +275,10 @@ int top_parts_sample(struct top_parts *p, const struct top_model *m, const struc
 		if (!counts)
 			return -ENOMEM;
 	}
-	for (f = 0; f < s->nfamilies && !found; f++) {
+	for (f = 0; f < s->nfamilies; f++) {
 		info = &s->families[f];
 		if (info->id != row->family->id || info->incarnation != row->family->incarnation)
 			continue;
-		found = info;
 		for (i = 0; i < info->nseries && !rc; i++)
 			for (w = 0; wanted(p, &info->series[i]) && w < s->nwriters && !rc; w++)
 				rc = add_writer(p, m, s, &info->series[i], (int)w, counts);

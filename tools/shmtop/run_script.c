@@ -80,12 +80,10 @@ static int do_tick(struct script *s, const char *text)
 		if (!s->p->view.paused) {
 			s->p->data.model.fake_boot_ns = s->boot_ns;
 			s->p->data.model.fake_real_ns = s->real_ns;
-			rc = top_program_sample(s->p);
-			if (rc == TOP_SOURCE_REPLACED)
+			/* A sample that failed is on the screen. */
+			if (top_program_sample(s->p) == TOP_SOURCE_REPLACED)
 				top_view_note(&s->p->view, s->boot_ns + TOP_NOTE_NS,
 					      "the segment was made anew: values start over");
-			/* A sample that failed is on the screen. */
-			rc = 0;
 		}
 		rc = top_program_draw(s->p, s->width, s->height, s->boot_ns);
 	}
