@@ -268,9 +268,11 @@ static unsigned tick(struct recorder *r, struct store_tick *when)
 		return HISTORY_MISSED_SEGMENT;
 	}
 	rc = append(r, &reading, when, &diag);
-	if (rc == -EBADMSG) {
+	if (rc == -EBADMSG || rc == -ESTALE) {
 		close_store(r);
-		if (set_aside(r, diag.message) == 0 && have_store(r))
+		if (rc == -ESTALE)
+			log_warn("the history's file is checked again", "reason", diag.message);
+		if ((rc == -ESTALE || set_aside(r, diag.message) == 0) && have_store(r))
 			rc = append(r, &reading, when, &diag);
 	}
 	source_release(&reading);

@@ -20,31 +20,40 @@
 #include <stdlib.h>
 
 static pthread_mutex_t install_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct sigaction before_bus, before_segv;
+/* A mapping that ends too early, an offset to nowhere, a page size of 0. */
+static const int faults[] = { SIGBUS, SIGSEGV, SIGFPE };
+#define NFAULTS (sizeof(faults) / sizeof(faults[0]))
+static struct sigaction before[NFAULTS];
 static __thread sigjmp_buf *landing;
 
 static void on_fault(int sig)
 {
 	sigjmp_buf *to = landing;
+	size_t i;
 
 	if (to) {
 		landing = NULL;
 		siglongjmp(*to, 1);
 	}
 	/* Not ours: put the former handler back and let the instruction fault again. */
-	sigaction(sig, sig == SIGBUS ? &before_bus : &before_segv, NULL);
+	for (i = 0; i < NFAULTS; i++)
+		if (faults[i] == sig)
+			sigaction(sig, &before[i], NULL);
 }
 
-/* Make sure that the signal comes to us, whoever may have taken it since the last time. */
-static void install(int sig, struct sigaction *before)
+/* Make sure that the signals come to us, whoever may have taken them since the last time. */
+static void install(void)
 {
 	struct sigaction now, ours = { .sa_handler = on_fault };
+	size_t i;
 
-	if (sigaction(sig, NULL, &now) < 0 || now.sa_handler == on_fault)
-		return;
-	*before = now;
 	sigemptyset(&ours.sa_mask);
-	sigaction(sig, &ours, NULL);
+	for (i = 0; i < NFAULTS; i++) {
+		if (sigaction(faults[i], NULL, &now) < 0 || now.sa_handler == on_fault)
+			continue;
+		before[i] = now;
+		sigaction(faults[i], &ours, NULL);
+	}
 }
 
 int guard_run(int (*fn)(void *arg), void *arg)
@@ -53,8 +62,7 @@ int guard_run(int (*fn)(void *arg), void *arg)
 	int rc;
 
 	pthread_mutex_lock(&install_mutex);
-	install(SIGBUS, &before_bus);
-	install(SIGSEGV, &before_segv);
+	install();
 	pthread_mutex_unlock(&install_mutex);
 	if (sigsetjmp(here, 1))
 		return -EFAULT;

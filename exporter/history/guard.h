@@ -12,8 +12,8 @@
 #include <lmdb.h>
 
 /*
- * guard_run - fn(arg), or -EFAULT when a SIGBUS, a SIGSEGV or a failed assertion of LMDB ended it
- * in the middle. After that nothing fn worked on may be touched again, its LMDB environment
+ * guard_run - fn(arg), or -EFAULT when a SIGBUS, a SIGSEGV, a SIGFPE or a failed assertion of LMDB
+ * ended it in the middle. After that nothing fn worked on may be touched again, its LMDB environment
  * least of all: pass it to guard_abandon() and open another.
  *
  * It installs signal handlers if they are not; faults outside go to whoever had the signal before.

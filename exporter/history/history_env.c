@@ -87,12 +87,13 @@ int history_look(struct history *h, int (*work)(struct history *h, void *arg), v
 	}
 	if (overtaken && !h->damaged)
 		return history_fail(h, -EBUSY, "%.300s was written too fast to be read", h->path);
-	if (rc == -EFAULT) {
-		h->damaged = 1;
+	if (rc == -EFAULT)
 		rc = -EBADMSG;
-	}
-	if (rc == -EBADMSG)
+	/* LMDB itself cannot go on, and would say the same each time. */
+	if (rc == -EBADMSG) {
+		h->damaged = 1;
 		return history_fail(h, rc, "%.300s is damaged", h->path);
+	}
 	if (rc == -EPROTONOSUPPORT)
 		return history_fail(h, rc, "%.300s was written by a later version", h->path);
 	return rc < 0 ? history_fail(h, rc, "cannot read %.300s: %s", h->path, strerror(-rc)) : rc;
@@ -197,10 +198,8 @@ static int explain_open(struct history *h, int rc, struct sm_diag *diag)
 	char text[SM_DIAG_MESSAGE];
 	struct stat st;
 
-	if (rc == -EFAULT) {
-		h->damaged = 1;
+	if (rc == -EFAULT)
 		rc = -EBADMSG;
-	}
 	if (rc == -ENOENT)
 		snprintf(text, sizeof(text), "no history in %.300s: is an exporter running that "
 			"keeps its history there?", h->path);
@@ -272,7 +271,8 @@ void history_close(struct history *h)
 {
 	if (!h)
 		return;
-	if (h->env && (h->damaged || guard_run(close_env, h) < 0)) {
+	/* Also after a fault: reading changes nothing of what closing frees. */
+	if (h->env && guard_run(close_env, h) < 0) {
 		guard_abandon(h->txn);
 		guard_abandon(h->env);
 	}

@@ -34,7 +34,7 @@ struct history {
 	MDB_txn *txn;		/* reset between looks */
 	MDB_dbi meta, rows, families, series;
 	char path[PATH_MAX];
-	int damaged;		/* LMDB failed: env is not touched any more */
+	int damaged;		/* LMDB cannot go on */
 	const uint8_t *want;	/* of history_want() */
 	uint32_t want_limit;
 	uint64_t from_ms, to_ms;

@@ -199,6 +199,8 @@ static void measure_file(struct store *s, struct store_stats *stats)
 
 	if (stat(s->path, &st) < 0)
 		return;
+	s->modified = st.st_mtim;
+	s->changed = st.st_ctim;
 	stats->file_bytes = (uint64_t)st.st_size;
 	stats->free_bytes = stats->file_bytes > stats->used_bytes ?
 		stats->file_bytes - stats->used_bytes : 0;
@@ -504,6 +506,31 @@ static int write_row(struct append *a, MDB_txn *txn)
 	return rc < 0 ? rc : evict(a, txn);
 }
 
+static int is_same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/*
+ * Did somebody else write the file since we did? LMDB would copy pages to the heap by sizes that the
+ * pages say, and relies on what it remembers of the last transaction. So everything begins again
+ * with the check of opening.
+ */
+static int check_untouched(struct store *s, struct sm_diag *diag)
+{
+	struct stat st;
+
+	if (stat(s->path, &st) < 0)
+		return explain(diag, -errno, "cannot look at %.300s: %s", s->path,
+			strerror(errno));
+	if (is_same_time(&st.st_mtim, &s->modified) && is_same_time(&st.st_ctim, &s->changed) &&
+	    (uint64_t)st.st_size == s->stats.file_bytes)
+		return 0;
+	if (st.st_size == 0)
+		return explain(diag, -EBADMSG, "%.300s is damaged: it was emptied", s->path);
+	return explain(diag, -ESTALE, "%.300s was changed by another program", s->path);
+}
+
 static int append(void *arg)
 {
 	struct append *a = arg;
@@ -512,7 +539,6 @@ static int append(void *arg)
 	MDB_txn *txn = NULL;
 	int rc = look_at_readers(s);
 
-	measure_file(s, &s->stats);
 	if (rc == 0 && is_pinned(s))
 		rc = -ETXTBSY;
 	if (rc == 0)
@@ -525,7 +551,8 @@ static int append(void *arg)
 		rc = count(s, txn, &a->c);
 	if (rc < 0) {
 		mdb_txn_abort(txn);
-		return rc;
+		/* What is looked for here was there a moment ago. */
+		return rc == -ENOENT ? -EBADMSG : rc;
 	}
 	began_ns = now_ns();
 	rc = guard_errno(mdb_txn_commit(txn));
@@ -541,8 +568,14 @@ int store_append(struct store *s, const struct view *v, const struct store_tick 
 	struct sm_diag *diag)
 {
 	struct append a = { .s = s, .v = v, .tick = tick };
-	int rc = s->faulted ? -EBADMSG : guard_run(append, &a);
+	int rc = s->faulted ? fail(s, -EBADMSG, "write", diag) : check_untouched(s, diag);
 
+	if (rc < 0)
+		return rc;
+	rc = guard_run(append, &a);
+	/* Also what a failed attempt wrote was ours. */
+	if (rc < 0)
+		measure_file(s, &s->stats);
 	if (rc == -ETXTBSY)
 		return explain(diag, -ENOSPC, "%.300s would grow without bound: process %ld has "
 			"had a transaction of it open for %llu rows", s->path,

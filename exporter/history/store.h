@@ -64,6 +64,7 @@ struct store_tick {
  *   -ENOSPC   disk or map full, or a foreign reader has pinned so much that the file would grow
  *             beyond bounds: try again later
  *   -EBADMSG  damaged: close, set aside, open again
+ *   -ESTALE   another program wrote the file: close and open again, which checks it
  *   or another error, after which the store should be closed and opened again.
  */
 int store_append(struct store *s, const struct view *v, const struct store_tick *tick,

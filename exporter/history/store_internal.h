@@ -29,6 +29,7 @@ struct store {
 	int faulted;			/* LMDB faulted: never touch env again */
 	int foreign;			/* the file is not one of ours */
 	uint64_t dev, ino;		/* of the file */
+	struct timespec modified, changed;	/* and when we wrote it last */
 	struct store_stats stats;
 	struct row_key last;		/* of the last row, 0 without */
 	uint32_t run;

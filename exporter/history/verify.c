@@ -32,6 +32,7 @@
 #define RECORD		8u
 #define TREE		48u
 #define KEY_MAX		511u
+#define PAGE_MAX	32768u
 #define DEPTH_MAX	32u
 #define NO_PAGE		UINT64_MAX
 
@@ -255,6 +256,43 @@ static int in_order(struct walk *w, const uint8_t *a, const uint8_t *b)
 
 static int walk_page(struct walk *w, uint64_t page, unsigned level, unsigned depth);
 
+/* A record's size in its page, as LMDB rounds it. */
+static uint64_t record_size(const uint8_t *record, int leaf)
+{
+	uint64_t size = RECORD + u16_at(record + 6);
+
+	if (leaf)
+		size += u16_at(record + 4) & RECORD_BIG ? 8 :
+			u16_at(record) | (uint64_t)u16_at(record + 2) << 16;
+	return size + size % 2;
+}
+
+/* Records fill a page from `upper` to its end, in any order, without holes: LMDB moves them by their
+ * sizes, and would write beyond the page if those did not add up. */
+static int check_layout(struct verify *v, const uint8_t *p, unsigned n, int leaf)
+{
+	uint8_t taken[PAGE_MAX / 2 / 8] = { 0 };
+	uint64_t at, size, i, unit, total = 0;
+
+	for (i = 0; i < n; i++) {
+		at = u16_at(p + HEADER + 2 * i);
+		size = record_size(p + at, leaf);
+		total += size;
+		if (size > v->page_bytes - at)
+			return found(v, "a record is longer than its page");
+		for (unit = at / 2; unit < (at + size) / 2; unit++) {
+			if (taken[unit / 8] & 1u << unit % 8)
+				return found(v, "records of page %llu overlap",
+					(unsigned long long)u64_at(p));
+			taken[unit / 8] |= (uint8_t)(1u << unit % 8);
+		}
+	}
+	if (total != v->page_bytes - u16_at(p + 14))
+		return found(v, "the records of page %llu do not fill it",
+			(unsigned long long)u64_at(p));
+	return 0;
+}
+
 static int walk_records(struct walk *w, const uint8_t *p, unsigned n, unsigned level,
 	unsigned depth)
 {
@@ -270,12 +308,16 @@ static int walk_records(struct walk *w, const uint8_t *p, unsigned n, unsigned l
 		    u16_at(p + at + 6) > KEY_MAX)
 			return found(v, "a record of page %llu is outside it",
 				(unsigned long long)u64_at(p));
-		record = p + at;
+	}
+	if (check_layout(v, p, n, leaf) < 0)
+		return v->rc;
+	for (i = 0; i < n; i++) {
+		record = p + u16_at(p + HEADER + 2 * i);
 		if (before && (leaf || i > 1) && !in_order(w, before, record))
 			return found(v, "the records of page %llu are not in order",
 				(unsigned long long)u64_at(p));
 		before = record;
-		if (leaf && check_leaf_data(w, record, v->page_bytes - at) < 0)
+		if (leaf && check_leaf_data(w, record, v->page_bytes - (uint64_t)(record - p)) < 0)
 			return v->rc;
 		if (!leaf && walk_page(w, u16_at(record) | (uint64_t)u16_at(record + 2) << 16 |
 			(uint64_t)u16_at(record + 4) << 32, level + 1, depth) < 0)
@@ -359,7 +401,7 @@ static int read_meta(struct verify *v, uint64_t max_bytes, struct tree ret_tree[
 	if (read_at(v, 0, meta[0], sizeof(meta[0])) < 0)
 		return v->rc;
 	v->page_bytes = u32_at(meta[0] + HEADER + 24);
-	if (v->page_bytes < 512 || v->page_bytes > 32768 || v->page_bytes & (v->page_bytes - 1))
+	if (v->page_bytes < 512 || v->page_bytes > PAGE_MAX || v->page_bytes & (v->page_bytes - 1))
 		return found(v, "the page size is %u", v->page_bytes);
 	if (read_at(v, v->page_bytes, meta[1], sizeof(meta[1])) < 0)
 		return v->rc;
