@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_history.c - any bytes as what the exporter reads from its store: rows, dictionary records, the
- * LMDB file itself; and as what a client or a user may write: host names, addresses, times, sizes.
+ * fuzz_history.c - any bytes as what the exporter reads from its store: keys and rows, dictionary
+ * records, the LMDB file itself, checked and read as a whole; and as what a client or a user may
+ * write: host names, addresses, times, sizes.
  *
  * The first byte says which. A row's checksum is put right first (bit 7: is not), since bytes that
- * only fail the checksum teach nothing.
+ * only fail the checksum teach nothing. make_history_corpus.py makes the corpus.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +18,8 @@
 
 #include "exporter/address.h"
 #include "exporter/history/dict.h"
+#include "exporter/history/history.h"
+#include "exporter/history/place.h"
 #include "exporter/history/row.h"
 #include "exporter/history/verify.h"
 #include "exporter/setting.h"
@@ -31,10 +37,13 @@ static void read_row(uint8_t *data, size_t size, int seal)
 {
 	static struct row_reader reader;
 	struct history_row head;
+	struct history_writer w;
 	struct history_value v;
+	struct row_key key;
 	uint32_t id, last = 0, crc;
 	size_t i;
 
+	consumed += (uint64_t)(row_get_key(data, size, &key) == 0);
 	if (seal && size > 4) {
 		crc = bytes_crc32c(data + 4, size - 4);
 		for (i = 0; i < 4; i++)
@@ -42,6 +51,8 @@ static void read_row(uint8_t *data, size_t size, int seal)
 	}
 	if (row_open(&reader, data, size, &head) < 0)
 		return;
+	while (row_next_writer(&reader, &w) == 1)
+		check_text(w.name);
 	while (row_next(&reader, &id, &v) == 1) {
 		if (id <= last || v.nbuckets > ROW_BUCKETS_MAX)
 			abort();
@@ -97,6 +108,56 @@ static void read_file(const uint8_t *data, size_t size)
 	close(fd);
 }
 
+static char store_dir[64];
+
+static void remove_store(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/" PLACE_DATA, store_dir);
+	unlink(path);
+	rmdir(store_dir);
+}
+
+/* As a tool reads it: without the check that the exporter makes before it opens. */
+static void read_store(const uint8_t *data, size_t size)
+{
+	struct history_summary summary;
+	struct history_row row;
+	struct history_writer w;
+	struct history_value v;
+	struct history *h;
+	unsigned steps = 0;
+	char path[128];
+	int fd, rc;
+
+	if (!*store_dir) {
+		snprintf(store_dir, sizeof(store_dir), "/dev/shm/shardmeter-fuzz-XXXXXX");
+		if (!mkdtemp(store_dir))
+			abort();
+		atexit(remove_store);
+	}
+	snprintf(path, sizeof(path), "%s/" PLACE_DATA, store_dir);
+	fd = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		abort();
+	close(fd);
+	if (history_open(store_dir, &h, NULL) < 0)
+		return;
+	consumed += (uint64_t)history_summarise(h, &summary);
+	while ((rc = history_next_row(h, &row)) != 0 && !history_damaged(h)) {
+		if (rc < 0 && rc != -EBADMSG && rc != -EPROTONOSUPPORT)
+			break;
+		while (rc > 0 && history_next_writer(h, &w) == 1)
+			check_text(w.name);
+		while (rc > 0 && history_next_value(h, &v) == 1)
+			check_text(v.series->family->name);
+		if (++steps > size)
+			abort();
+	}
+	history_close(h);
+}
+
 static void read_words(const uint8_t *data, size_t size)
 {
 	char text[512], host[64];
@@ -136,6 +197,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 3:
 		read_file(copy, size - 1);
+		break;
+	case 5:
+		read_store(copy, size - 1);
 		break;
 	default:
 		read_words(copy, size - 1);
