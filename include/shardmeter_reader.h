@@ -214,6 +214,7 @@ struct sm_snapshot {
 
 /* Flags of sm_snapshot_take(). */
 #define SM_SNAPSHOT_WRITERS	0x1u	/* keep per-writer values as well: more memory */
+#define SM_SNAPSHOT_EXEMPLARS	0x2u	/* and exemplars */
 
 /*
  * sm_snapshot_take - read everything once.
@@ -330,6 +331,11 @@ struct sm_exemplar {
  * torn. */
 SM_API int sm_reader_exemplar(struct sm_reader *r, const struct sm_series_info *series, unsigned bucket,
 			      struct sm_exemplar *ret_exemplar);
+
+/* sm_snapshot_exemplar - the same out of a snapshot with SM_SNAPSHOT_EXEMPLARS. 0; -ENOENT if there is
+ * none; -EAGAIN if it was just being written. */
+SM_API int sm_snapshot_exemplar(const struct sm_snapshot *s, const struct sm_series_info *series,
+				unsigned bucket, struct sm_exemplar *ret_exemplar);
 
 /* A slow operation. Texts are NUL-terminated and valid UTF-8. */
 struct sm_slow {

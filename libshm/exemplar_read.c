@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exemplar_read.c - one exemplar, out of a slot that any writer may be filling (exemplar.c).
+ * exemplar_read.c - exemplars, out of slots that any writer may be filling (exemplar.c): one of them, or
+ * all for a snapshot.
  *
  * Two equal copies whose sequence word is not busy are an exemplar that stood whole between them.
  * The series record is looked at first: its slots may have been given to another series since the
@@ -8,10 +9,13 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "catalog_read.h"
+#include "diag.h"
 #include "reader_internal.h"
+#include "snapshot.h"
 #include "utf8.h"
 
 #define TRIES		4
@@ -112,4 +116,52 @@ int sm_reader_exemplar(struct sm_reader *r, const struct sm_series_info *series,
 	for (size_t i = 0; i < 2 * out.npairs; i++)
 		ret_exemplar->pairs[i].ptr = ret_exemplar->text + (out.pairs[i].ptr - out.text);
 	return 0;
+}
+
+/* ---- of a snapshot ------------------------------------------------------------------------- */
+
+/*
+ * Two copies of the whole array: what is not the same in both was being written, and is passed over.
+ * That no series was removed meanwhile is found out with the rest of the snapshot.
+ */
+int sm_take_exemplars(struct take *t)
+{
+	const struct sm_header *geo = &t->r->geo;
+	uint32_t n = t->d->catalog->exemplars_used, i;
+	struct sm_exemplar_rec *again;
+	size_t size = (size_t)n * sizeof(*again);
+	int rc;
+
+	if (!n)
+		return 0;
+	t->bytes += 2 * size;
+	rc = sm_reader_afford(t->r, t->bytes, "exemplars", t->diag);
+	if (rc)
+		return rc;
+	again = malloc(size);
+	t->d->exemplars = malloc(size);
+	if (!again || !t->d->exemplars) {
+		free(again);
+		return sm_diag_set(t->diag, -ENOMEM, "no memory");
+	}
+	rc = sm_reader_pread(t->r, t->d->exemplars, size, geo->off_exemplars, t->diag);
+	if (!rc)
+		rc = sm_reader_pread(t->r, again, size, geo->off_exemplars, t->diag);
+	for (i = 0; !rc && i < n; i++)
+		if (memcmp(&t->d->exemplars[i], &again[i], sizeof(*again)) != 0)
+			t->d->exemplars[i].seq = 1;
+	t->d->nexemplars = n;
+	free(again);
+	return rc;
+}
+
+int sm_snapshot_exemplar(const struct sm_snapshot *s, const struct sm_series_info *series,
+			 unsigned bucket, struct sm_exemplar *ret_exemplar)
+{
+	const struct snap_data *d = snapshot_data(s);
+
+	if (!d->exemplars || bucket >= series->nexemplars || !series->exemplar ||
+	    (uint64_t)series->exemplar - 1 + bucket >= d->nexemplars)
+		return -ENOENT;
+	return fill_exemplar(&d->exemplars[series->exemplar - 1 + bucket], bucket, ret_exemplar);
 }

@@ -80,6 +80,7 @@ void sm_snap_data_unref(struct snap_data *d)
 	for (z = 0; z < SM_ZONES; z++)
 		sm_column_release(&d->total[z]);
 	free(d->more);
+	free(d->exemplars);
 	free(d->writers);
 	free(d->texts);
 	sm_catalog_unref(d->catalog);
@@ -509,6 +510,8 @@ static int read_all(struct attempt *a)
 	rc = find_used(a);
 	if (!rc)
 		rc = read_lanes(a);
+	if (!rc && (t->flags & SM_SNAPSHOT_EXEMPLARS))
+		rc = sm_take_exemplars(t);
 	if (!rc)
 		rc = slots_again(a);
 	if (!rc)
@@ -557,7 +560,7 @@ int sm_snapshot_take(struct sm_reader *r, unsigned flags, const struct sm_snapsh
 	int rc = 0;
 
 	sm_diag_set(diag, 0, "%s", "");
-	if (flags & ~SM_SNAPSHOT_WRITERS)
+	if (flags & ~(SM_SNAPSHOT_WRITERS | SM_SNAPSHOT_EXEMPLARS))
 		return sm_diag_set(diag, -EINVAL, "unknown flags 0x%x", flags);
 	for (tries = 0; tries < TRIES; tries++) {
 		d = attempt(r, flags, diag, &rc);

@@ -76,6 +76,8 @@ struct snap_data {
 	bool per_writer;
 	uint32_t zone_first[SM_ZONES];
 	struct column total[SM_ZONES];	/* ADD and LIVE: sums. SET: kept gauges of folded writers */
+	struct sm_exemplar_rec *exemplars;	/* with SM_SNAPSHOT_EXEMPLARS; seq 1: was being written */
+	uint32_t nexemplars;
 	struct sm_writer *writers;
 	struct snap_writer *more;
 	void *texts;			/* of the writers */
@@ -118,6 +120,10 @@ int sm_take_retired(struct take *t);
  */
 int sm_take_slot(struct take *t, uint32_t slot, const struct sm_slot *s, struct snap_writer *w,
 		 bool gauges, bool kept);
+
+/* ---- exemplar_read.c ----------------------------------------------------------------------- */
+
+int sm_take_exemplars(struct take *t);
 
 /* ---- value.c ------------------------------------------------------------------------------- */
 

@@ -69,16 +69,7 @@ void exposition_free(struct exposition *x)
 	free(x);
 }
 
-unsigned exposition_flags(const struct request *r)
-{
-	struct query q;
-	char message[256];
-
-	return query_parse(r, &q, message, sizeof(message)) == 0 && q.per_writer ?
-		SM_SNAPSHOT_WRITERS : 0;
-}
-
-/* ---- plans ---------------------------------------------------------------------------------- */
+/* ---- formats and plans ---------------------------------------------------------------------- */
 
 static const struct format *format_of(enum accept_format f, size_t *ret_kept)
 {
@@ -94,6 +85,21 @@ static const struct format *format_of(enum accept_format f, size_t *ret_kept)
 		*ret_kept = KEPT_TEXT;
 		return &format_text;
 	}
+}
+
+unsigned exposition_flags(const struct request *r)
+{
+	struct query q;
+	const char *type;
+	char message[256];
+	size_t kept;
+
+	if (query_parse(r, &q, message, sizeof(message)) < 0)
+		return 0;
+	if (q.per_writer)
+		return SM_SNAPSHOT_WRITERS;
+	return format_of(accept_format(r->accept, &type), &kept)->wants_exemplars ?
+		SM_SNAPSHOT_EXEMPLARS : 0;
 }
 
 static int find_plan(struct exposition *x, size_t kept, const struct format *format,
@@ -179,13 +185,14 @@ static int answer(struct exposition *x, const struct collection *c, const struct
 	const struct query *q, struct page *page)
 {
 	struct write w = { .collection = c, .values = v, .query = q,
-		.created = x->options.created,
 		.native_buckets_max = x->options.native_buckets_max };
 	struct plan *plan;
 	size_t kept, body_len;
 	int rc;
 
 	w.format = format_of(accept_format(q->request->accept, &page->type), &kept);
+	w.created = w.format->wants_created ||
+		(x->options.created && w.format == &format_openmetrics);
 	rc = find_plan(x, kept, w.format, c, v, &plan, &body_len);
 	if (rc < 0)
 		return rc;

@@ -107,6 +107,29 @@ int values_classic(const struct values *v, size_t f, size_t s, int writer,
 		writer == VALUES_ALL ? NULL : v->writers[writer].at, ret_cumulative, ret_sum);
 }
 
+static int is_inside(const struct sm_family_info *f, const struct sm_exemplar *e)
+{
+	if (f->kind != SM_HISTOGRAM)
+		return e->bucket == 0;
+	return e->bucket <= f->nbounds && (e->bucket == 0 || e->value > f->bounds[e->bucket - 1]) &&
+		(e->bucket == f->nbounds || e->value <= f->bounds[e->bucket]);
+}
+
+int values_exemplar(const struct values *v, size_t f, size_t s, unsigned bucket,
+	struct sm_exemplar *ret_exemplar)
+{
+	const struct sm_series_info *series;
+	size_t p;
+
+	for (p = 0; p < v->nparts; p++) {
+		series = v->nparts == 1 ? &v->part[0]->families[f].series[s] :
+			v->view.families[f].series[s].part[p];
+		if (series && sm_snapshot_exemplar(v->part[p], series, bucket, ret_exemplar) == 0)
+			return is_inside(values_family(v, f), ret_exemplar) ? 0 : -ENOENT;
+	}
+	return -ENOENT;
+}
+
 uint64_t values_created_ns(const struct values *v, size_t f, size_t s)
 {
 	return v->nparts == 1 ? v->part[0]->families[f].series[s].created_real_ns :

@@ -78,6 +78,11 @@ int values_buckets(const struct values *v, size_t f, size_t s, int writer, uint6
 int values_classic(const struct values *v, size_t f, size_t s, int writer,
 	uint64_t *ret_cumulative, struct sm_sum *ret_sum);
 
+/* values_exemplar - as sm_snapshot_exemplar(), of the newest file that has one. -ENOENT also for one that
+ * is not inside of its bucket: it could not be shown. */
+int values_exemplar(const struct values *v, size_t f, size_t s, unsigned bucket,
+	struct sm_exemplar *ret_exemplar);
+
 /* values_created_ns - since 1970; 0 if that is not known. */
 uint64_t values_created_ns(const struct values *v, size_t f, size_t s);
 

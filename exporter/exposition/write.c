@@ -25,7 +25,14 @@ struct writing {
 	struct pieces *pieces;		/* of each segment */
 	uint64_t *counts;		/* of the family at hand */
 	size_t counts_cap;
+	struct exemplars *exemplars;	/* of the series or the histogram at hand */
 	int failed;
+};
+
+/* Of as many series as are written at once, or of a histogram's buckets. */
+struct exemplars {
+	const struct sm_exemplar *list[VALUES_BUCKETS_MAX];
+	struct sm_exemplar exemplar[VALUES_BUCKETS_MAX];
 };
 
 /* The family and block at hand. */
@@ -109,6 +116,30 @@ static void lose(struct writing *x, struct place *at)
 		PLAN_UNREADABLE };
 }
 
+/* ---- exemplars ------------------------------------------------------------------------------ */
+
+/* Does the format want those of this family? What is added up only: an exemplar tells no writer. */
+static int wants_exemplars(struct writing *x, const struct place *at)
+{
+	if (!x->w->format->wants_exemplars || x->w->query->per_writer ||
+	    !(at->info->flags & SM_FAMILY_EXEMPLARS) ||
+	    (at->info->kind != SM_COUNTER && at->info->kind != SM_HISTOGRAM) ||
+	    at->family->model.plain)
+		return 0;
+	if (!x->exemplars)
+		x->exemplars = malloc(sizeof(*x->exemplars));
+	return x->exemplars != NULL;
+}
+
+static void get_exemplar(struct writing *x, const struct place *at, size_t series, unsigned bucket,
+	size_t to)
+{
+	struct exemplars *e = x->exemplars;
+
+	e->list[to] = values_exemplar(at->v, at->block->family, series, bucket,
+		&e->exemplar[to]) == 0 ? &e->exemplar[to] : NULL;
+}
+
 /* ---- numbers -------------------------------------------------------------------------------- */
 
 static struct format_batch batch_of(const struct writing *x, const struct place *at, size_t first,
@@ -153,10 +184,15 @@ static void add_up(struct writing *x, struct place *at, size_t first, size_t n,
 			lose(x, at);
 		}
 	}
-	if ((x->w->created || x->w->format->wants_created) && at->info->kind == SM_COUNTER) {
+	if (x->w->created && at->info->kind == SM_COUNTER) {
 		for (i = 0; i < n; i++)
 			created[i] = values_created_ns(at->v, at->block->family, first + i);
 		batch.created_ns = created;
+	}
+	if (wants_exemplars(x, at)) {
+		for (i = 0; i < n; i++)
+			get_exemplar(x, at, first + i, 0, i);
+		batch.exemplar = x->exemplars->list;
 	}
 	x->w->format->numbers(&x->r, &batch);
 }
@@ -206,8 +242,7 @@ static void each_writer(struct writing *x, struct place *at, size_t series)
 		batch.piece = &p->piece[w];
 		batch.npieces = 1;
 		batch.value = &value;
-		if ((x->w->created || x->w->format->wants_created) &&
-		    at->info->kind == SM_COUNTER) {
+		if (x->w->created && at->info->kind == SM_COUNTER) {
 			created = values_created_ns(at->v, at->block->family, series);
 			batch.created_ns = &created;
 		}
@@ -256,6 +291,11 @@ static void put_histogram(struct writing *x, struct place *at, size_t series, in
 	if (x->w->format->wants_native && (at->info->flags & SM_FAMILY_FINE_GRID) &&
 	    get_native(x, at, series, writer, &native) == 0)
 		h.native = &native;
+	if (wants_exemplars(x, at)) {
+		for (i = 0; i <= h.nbounds; i++)
+			get_exemplar(x, at, series, i, i);
+		h.exemplar = x->exemplars->list;
+	}
 	for (i = 0; i <= h.nbounds; i++)
 		les[i] = (struct format_span){ plan->text + le[i], le[i + 1] - le[i] };
 	x->w->format->histogram(&x->r, &h);
@@ -341,6 +381,7 @@ int write_families(const struct write *w, const struct plan *plan, struct buf *o
 	}
 	free_pieces(&x);
 	free(x.counts);
+	free(x.exemplars);
 	return end(&x.r, x.failed);
 }
 

@@ -14,7 +14,7 @@ struct write {
 	const struct values *values;	/* of each segment */
 	const struct query *query;
 	const struct format *format;
-	int created;
+	int created;			/* when each series began */
 	unsigned native_buckets_max;
 };
 
