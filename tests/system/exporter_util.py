@@ -115,7 +115,10 @@ class Exporter:
         try:
             c.request(method, path, body=body, headers=headers or {})
             r = c.getresponse()
-            r.text = r.read().decode()
+            r.body = r.read()
+            is_text = 'protobuf' not in r.headers.get('Content-Type', '') and \
+                not r.headers.get('Content-Encoding')
+            r.text = r.body.decode() if is_text else None
             return r
         finally:
             c.close()

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * random_registry SEGMENT SEED FAMILIES - write a random registry with awkward labels, print its
+ * random_registry SEGMENT SEED FAMILIES [stay] - write a random registry with awkward labels, print its
  * exposition on stdout and, on descriptor 3, what must be in it: one line a sample,
  *
  *	NAME{label=HEX,...} VALUE
  *
- * with label values in hexadecimal and the value as "%.17g". For test_text_parsers.py.
+ * with label values in hexadecimal and the value as "%.17g". With `stay` it lives on, so that its
+ * gauges do, until its standard input ends. For test_text_parsers.py and test_format_parsers.py.
  */
 #include <math.h>
 #include <shardmeter.h>
@@ -255,8 +256,8 @@ int main(int argc, char **argv)
 	unsigned i, n;
 	struct sm *m;
 
-	if (argc != 4 || !(expect = fdopen(3, "w"))) {
-		fprintf(stderr, "usage: random_registry SEGMENT SEED FAMILIES 3>EXPECTATION\n");
+	if ((argc != 4 && argc != 5) || !(expect = fdopen(3, "w"))) {
+		fprintf(stderr, "usage: random_registry SEGMENT SEED FAMILIES [stay] 3>EXPECTATION\n");
 		return 2;
 	}
 	o.segment = argv[1];
@@ -272,6 +273,11 @@ int main(int argc, char **argv)
 			return 1;
 	if (sm_write_text(m, print, NULL) || fclose(expect) || fflush(stdout))
 		return 1;
+	if (argc == 5) {
+		fclose(stdout);
+		while (getchar() != EOF)
+			;
+	}
 	sm_close(m);
 	return 0;
 }
