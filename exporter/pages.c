@@ -122,7 +122,15 @@ static void put_ready(struct page *page, const struct collection *c, int stoppin
 	buf_printf(b, "{\"ready\": %s,\n \"segment_id\": \"%s\",\n \"segment\": ",
 		up ? "true" : "false", first->id);
 	put_json_text(b, first->path);
-	buf_puts(b, ",\n \"reasons\": [");
+	buf_puts(b, ",\n \"segments\": [");
+	for (i = 0; i < c->nsegments; i++) {
+		const struct source_status *status = &c->segment[i].reading.status;
+
+		buf_printf(b, "%s\n  {\"id\": \"%s\", \"path\": ", i ? "," : "", status->id);
+		put_json_text(b, status->path);
+		buf_puts(b, "}");
+	}
+	buf_puts(b, "],\n \"reasons\": [");
 	for (i = 0; i < c->nsegments; i++)
 		put_segment(b, &c->segment[i], &reasons);
 	if (stopping)

@@ -412,6 +412,8 @@ SM_API size_t sm_format_units(sm_u128 units, unsigned decimals, char *ret_text, 
  * cell ranges, rings, page maps. Calls report for each finding, with what and where. Returns the
  * number of findings, or -errno if it could not be read at all. Read-only; on a segment in
  * use, findings that writers may be causing just now are looked at twice.
+ * What is odd but not damaged, such as times of a writer in another time namespace, is reported as a
+ * text that begins with "warning: " and not counted.
  */
 SM_API int sm_check(const char *segment, void (*report)(void *ctx, const char *finding), void *ctx,
 		    struct sm_diag *diag);

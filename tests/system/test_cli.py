@@ -20,7 +20,7 @@ import time
 import unittest
 
 from cli_util import CLI, EXPORTER, MAX, NOBODY, SRCDIR, WRITER, Case
-from process_util import DEADLINE_S, wait_for
+from process_util import DEADLINE_S, Writer, wait_for
 from prometheus_client.parser import text_string_to_metric_families
 
 
@@ -812,7 +812,8 @@ class Doctor(Case):
 
     def doctor(self, *args, **kwargs):
         """Exit code and {check: (level, text, remedy)}."""
-        result = self.run_cli('doctor', *args, **kwargs)
+        watch = () if '-w' in args or '--watch' in args else ('--watch', '0.05')
+        result = self.run_cli('doctor', *args, *watch, **kwargs)
         self.assertEqual(result.stderr, '')
         found = {}
         for line in result.stdout.splitlines():
@@ -848,10 +849,13 @@ class Doctor(Case):
         self.assertEqual(code, 1)
         self.assertIn('same~2', found['names'][1])
         self.assertIn('SHARDMETER_WRITER', found['names'][2])
-        self.assertEqual(found['refused'][1], 'label_value: 1 so far, most by same~2')
+        self.assertRegex(found['refused'][1], r'^label_value: 1 to writers that live, most to same~2, none in the last 0\.\d s')
         self.assertTrue(found['refused'][2])
+        # It is over when that writer is gone; the count stays.
         second.kill()
-        self.assertEqual(self.doctor(*none)[1]['names'][0], 'ok')
+        code, found = self.doctor(*none, '--watch', '0')
+        self.assertEqual((found['names'][0], found['refused'][0]), ('ok', 'ok'))
+        self.assertRegex(found['refused'][1], r'^label_value: none in the last 0\.\d s; 1 since \S+Z, by writers that are gone$')
         os.chmod(self.segment, 0o666)
         self.assertEqual(self.doctor(*none)[0], 6)
         os.chmod(self.segment, 0o640)
@@ -859,6 +863,20 @@ class Doctor(Case):
             f.write(b'\0' * 64)
         code, found = self.doctor(*none)
         self.assertEqual((code, found['segment'][0]), (5, 'fail'))
+
+    def test_refused_just_now__is_a_warning(self):
+        w = self.writer()
+        p = self.start('doctor', '-e', 'none', '--watch', '1.5')
+        end = time.monotonic() + 1.2
+        while time.monotonic() < end:
+            w.do('label ff')
+        out, err = p.communicate(timeout=DEADLINE_S)
+        self.assertEqual((p.returncode, err), (1, b''))
+        self.assertRegex(out.decode(), r'warn\trefused\tlabel_value: \d+ in the last 1\.5 s; \d+ since \S+Z, most by shard-3\t')
+        self.run_cli('inc', 'jobs_total', b'job=\xff')
+        self.run_cli('inc', 'jobs_total', b'job=\xff')
+        w.kill()
+        self.assertIn('shell commands', self.doctor('-e', 'none', '-w', '0')[1]['refused'][1])
 
     def test_no_live_writer__is_a_warning(self):
         self.create()
@@ -872,6 +890,16 @@ class Doctor(Case):
         code, found = self.doctor('-e', self.serve(503, b'{"ready": false,\n "reason": "no segment"}\n'))
         self.assertEqual((code, found['exporter'][0]), (2, 'fail'))
         self.assertIn('"reason": "no segment"', found['exporter'][1])
+        reasons = [('no_segment', 'no file "a]b\\c"'), ('damaged', ''), ('brand_new', 'x\x1b[31m')]
+        body = json.dumps({'ready': False, 'segment_id': '', 'segment': '', 'reasons': [], 'warnings': []}, indent=1)
+        items = ',\n  '.join(json.dumps({'code': c, 'message': m}) for c, m in reasons)
+        address = self.serve(503, body.replace('"reasons": []', f'"reasons": [\n  {items}]').encode())
+        lines = [line for line in self.run_cli('doctor', '-e', address, '-w', '0').stdout.splitlines() if '\texporter\t' in line]
+        self.assertEqual(len(lines), 3)
+        self.assertIn(f'{address} is not ready: no_segment: no file "a]b\\c"\tstart the program', lines[0])
+        self.assertIn('damaged\t"shardmeter check"', lines[1])
+        self.assertIn("log says more", lines[2])
+        self.assertNotIn('\x1b', ''.join(lines))
         self.assertIn('status 404', self.doctor('-e', self.serve(404, b''))[1]['exporter'][1])
         with socket.socket() as silent:
             silent.bind(('127.0.0.1', 0))
@@ -893,10 +921,29 @@ class Doctor(Case):
         code, found = self.doctor('-e', self.serve(200, other))
         self.assertEqual((code, found['exporter'][0]), (2, 'fail'))
         self.assertIn('serves another segment: /run/shardmeter/else', found['exporter'][1])
+        ours = json.loads(self.ready())
+        both = json.dumps({'ready': True, 'segment_id': '0' * 32, 'segment': '/else', 'segments': [
+            {'id': '0' * 32, 'path': '/else'}, {'id': ours['segment_id'], 'path': self.segment}], 'reasons': [],
+            'warnings': [{'code': 'store_down', 'message': 'the disk is full'}]}).encode()
+        out = self.run_cli('doctor', '-w', '0', '-e', self.serve(200, both)).stdout
+        self.assertIn('is ready and serves this segment', out)
+        self.assertRegex(out, r'warn\texporter\t127\S+: store_down: the disk is full\tlook at the exporter')
         code, found = self.doctor('-e', self.serve(200, b'hello\n'))
         self.assertIn('not as shardmeter-exporter does', found['exporter'][1])
         self.assertIn('something else listens', found['exporter'][2])
         self.assertIn('use ADDRESS:PORT', self.doctor('-e', 'bogus')[1]['exporter'][2])
+
+    @unittest.skipIf(os.geteuid(), 'needs root to make a time namespace')
+    def test_writer_in_another_time_namespace__is_a_warning(self):
+        w = Writer(['unshare', '--time', '--boottime', '1000000', WRITER, self.segment, 'ahead'])
+        self.addCleanup(w.kill)
+        w.do('beat', 'jobs 1')
+        out = self.ok('check')
+        self.assertIn('warning: slot 1: its times lie in the future', out)
+        self.assertIn('no findings, 2 warnings', out)
+        found = self.doctor('-e', 'none', '-w', '0')[1]
+        self.assertEqual(found['structure'][0], 'warn')
+        self.assertIn('another time namespace', found['structure'][1])
 
     def test_json__says_the_same(self):
         self.create()

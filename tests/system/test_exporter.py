@@ -212,8 +212,10 @@ def test_every_kind_and_awkward_labels():
         assert one(samples, 'voice', writer='shard-2') is None
         assert one(samples, 'shardmeter_writer_up', writer='shard-2') == 0
         status, ready = e.ready()
-        assert re.fullmatch('[0-9a-f]{32}', ready.pop('segment_id')), ready
-        assert (status, ready) == (200, {'ready': True, 'segment': p.segment, 'reasons': [], 'warnings': []})
+        segment_id = ready.pop('segment_id')
+        assert re.fullmatch('[0-9a-f]{32}', segment_id), ready
+        assert (status, ready) == (200, {'ready': True, 'segment': p.segment, 'reasons': [], 'warnings': [],
+                                         'segments': [{'id': segment_id, 'path': p.segment}]})
 
 
 def test_programs_may_have_process_metrics():

@@ -14,7 +14,9 @@
 
 static void print_finding(void *ctx, const char *finding)
 {
-	(void)ctx;
+	int *printed = ctx;
+
+	(*printed)++;
 	cli_put_text(stdout, finding, strlen(finding));
 	putchar('\n');
 }
@@ -23,7 +25,7 @@ static int run_check(struct cli *c)
 {
 	struct sm_diag diag = { 0 };
 	struct sel sel;
-	int found, rc = c->nargs ? cli_fail(c, CLI_FAILED, "\"%s\": choose the segment with -S",
+	int printed = 0, found, rc = c->nargs ? cli_fail(c, CLI_FAILED, "\"%s\": choose the segment with -S",
 					   c->args[0])
 				 : sel_choose(c, false, &sel);
 
@@ -31,11 +33,14 @@ static int run_check(struct cli *c)
 		return rc;
 	if (access(sel.path, R_OK) == 0 && !sel_is_segment(sel.path))
 		return cli_fail(c, CLI_DAMAGED, "%s is not a segment", sel.path);
-	found = sm_check(sel.path, print_finding, NULL, &diag);
+	found = sm_check(sel.path, print_finding, &printed, &diag);
 	if (found < 0)
 		return cli_fail(c, cli_code(found), "%s", diag.message);
 	if (found == 0) {
-		if (!c->quiet)
+		if (!c->quiet && printed)
+			printf("%s: no findings, %d warning%s\n", sel.path, printed,
+				printed == 1 ? "" : "s");
+		else if (!c->quiet)
 			printf("%s: no findings\n", sel.path);
 		return CLI_OK;
 	}
@@ -51,7 +56,8 @@ const struct cli_command cli_cmd_check = { .name = "check",
 	.help = "Verify the structure of a segment.",
 	.text = "Reads only. Each finding is a line on standard output. Exit code 5 if there are "
 		"any; they may also come from a layout that this version does not know. A file "
-		"that is no segment has exit code 5, too, without findings.",
+		"that is no segment has exit code 5, too, without findings. A line that begins "
+		"with \"warning: \" is no finding: something is odd, but nothing damaged.",
 	.options = (const struct cli_option[]){ { NULL, 0, NULL, NULL, NULL } } };
 
 /* ---- gc ---- */

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "args.h"
-#include "probe.h"
 #include "sel.h"
 
 /* A writer whose heartbeat is older than this hangs; one that never had any does not send them. */
@@ -21,7 +20,7 @@
 
 #define FULL_PERCENT 85
 
-enum { DOCTOR_EXPORTER, DOCTOR_TIMEOUT, DOCTOR_JSON };
+enum { DOCTOR_EXPORTER, DOCTOR_TIMEOUT, DOCTOR_WATCH, DOCTOR_JSON };
 
 void doctor_say(struct doctor *d, enum doctor_level level, int code, const char *check,
 	const char *remedy, const char *fmt, ...)
@@ -162,16 +161,21 @@ static struct sm_reader *check_segment(struct doctor *d, struct sel *ret_sel)
 	return NULL;
 }
 
-static void no_report(void *ctx, const char *finding)
+/* Findings are only counted here, warnings are passed on. */
+static void report_warning(void *ctx, const char *finding)
 {
-	(void)ctx;
-	(void)finding;
+	static const char warning[] = "warning: ";
+	struct doctor *d = ctx;
+
+	if (strncmp(finding, warning, sizeof(warning) - 1) == 0)
+		doctor_warn(d, "structure", "nothing is damaged; ages of that writer mean nothing",
+			"%s", finding + sizeof(warning) - 1);
 }
 
 static void check_structure(struct doctor *d, const char *path)
 {
 	struct sm_diag diag = { 0 };
-	int found = sm_check(path, no_report, NULL, &diag);
+	int found = sm_check(path, report_warning, d, &diag);
 
 	if (found == 0)
 		doctor_ok(d, "structure", "no findings");
@@ -269,38 +273,6 @@ static void check_writers(struct doctor *d, const struct sm_snapshot *s)
 	check_names(d, s);
 }
 
-/* Who was refused most. What no writer counted, shell commands were refused. */
-static const char *most_refused(const struct sm_snapshot *s, unsigned reason)
-{
-	uint64_t most = 0, rest = s->refused[reason];
-	const char *name = "shell commands";
-
-	for (size_t i = 0; i < s->nwriters; i++) {
-		rest -= s->writers[i].refused[reason];
-		if (s->writers[i].refused[reason] > most) {
-			most = s->writers[i].refused[reason];
-			name = s->writers[i].name;
-		}
-	}
-	return rest > most ? "shell commands" : name;
-}
-
-static void check_refused(struct doctor *d, const struct sm_snapshot *s)
-{
-	bool any = false;
-
-	for (unsigned i = 0; i < SM_REFUSED_REASONS; i++) {
-		if (s->refused[i] == 0)
-			continue;
-		any = true;
-		doctor_warn(d, "refused", sm_refused_help(i), "%s: %llu so far, most by %s",
-			sm_refused_reason(i) ? sm_refused_reason(i) : "?",
-			(unsigned long long)s->refused[i], most_refused(s, i));
-	}
-	if (!any)
-		doctor_ok(d, "refused", "nothing");
-}
-
 static void check_fill(struct doctor *d, const struct sm_snapshot *s)
 {
 	const struct sm_fill *f = &s->fill;
@@ -341,7 +313,9 @@ static void check_fill(struct doctor *d, const struct sm_snapshot *s)
 		doctor_ok(d, "fill", "at most %u %% (%s)", worst, parts[which].name);
 }
 
-static void check_content(struct doctor *d, struct sm_reader *r)
+/* *ret_first: what there was then, for doctor_refused(). */
+static void check_content(
+	struct doctor *d, struct sm_reader *r, const struct sm_snapshot **ret_first)
 {
 	const struct sm_snapshot *s;
 	struct sm_diag diag = { 0 };
@@ -355,126 +329,8 @@ static void check_content(struct doctor *d, struct sm_reader *r)
 	}
 	check_writers(d, s);
 	check_heartbeats(d, s);
-	check_refused(d, s);
 	check_fill(d, s);
-	sm_snapshot_free(s);
-}
-
-/* ---- the exporter ---- */
-
-/* Where the exporter listens: as said, as its own environment variable says, or where it does by
- * default. An empty host means every address. */
-static void exporter_address(const struct cli *c, char *ret_text, size_t size)
-{
-	const char *address = c->value[DOCTOR_EXPORTER];
-
-	if (!address)
-		address = getenv("SHARDMETER_EXPORTER_WEB_LISTEN_ADDRESS");
-	if (!address || !*address)
-		address = "127.0.0.1:10464";
-	snprintf(ret_text, size, "%s%s", address[0] == ':' ? "127.0.0.1" : "", address);
-}
-
-/* One line of a body that may have many. */
-static void flatten(char *text)
-{
-	char *to = text;
-
-	for (const char *from = text; *from; from++)
-		if (!strchr(" \t\r\n", *from))
-			*to++ = *from;
-		else if (to > text && to[-1] != ' ')
-			*to++ = ' ';
-	*to = '\0';
-}
-
-/* The text of a member of the exporter's answer, as it stands there; false if it has none. */
-static bool member(const char *body, const char *name, char *ret_text, size_t size)
-{
-	char key[64];
-	const char *at, *end;
-
-	snprintf(key, sizeof(key), "\"%s\": \"", name);
-	at = strstr(body, key);
-	end = at ? strchr(at + strlen(key), '"') : NULL;
-	if (!end)
-		return false;
-	at += strlen(key);
-	snprintf(ret_text, size, "%.*s", (int)(end - at), at);
-	return true;
-}
-
-/* It is ready: does it read the segment that we look at? */
-static void compare_segments(struct doctor *d, const char *address, const char *body,
-	const struct sm_segment_info *info)
-{
-	char id[64] = "", path[1024] = "?", ours[2 * sizeof(info->segment_id) + 1] = "";
-	bool is_exporter = member(body, "segment_id", id, sizeof(id));
-
-	member(body, "segment", path, sizeof(path));
-	if (!is_exporter) {
-		doctor_fail(d, CLI_FAILED, "exporter",
-			"something else listens there; --exporter says where the exporter listens",
-			"%s answers /-/ready, but not as shardmeter-exporter does", address);
-		return;
-	}
-	if (!info) {
-		doctor_warn(d, "exporter", "choose with -S the segment that the exporter serves",
-			"%s is ready and serves %s", address, path);
-		return;
-	}
-	for (size_t i = 0; i < sizeof(info->segment_id); i++)
-		snprintf(ours + 2 * i, 3, "%02x", info->segment_id[i]);
-	if (strcmp(id, ours) == 0)
-		doctor_ok(d, "exporter", "%s is ready and serves this segment", address);
-	else
-		doctor_fail(d, CLI_FAILED, "exporter",
-			"start it with --segment of this one, or give this one with -S; compare "
-			"SHARDMETER_SEGMENT",
-			"%s serves another segment: %s, id %s, not %s, id %s", address, path, id,
-			info->path, ours);
-}
-
-static const char *probe_remedy(const struct probe *p)
-{
-	if (p->bad_address)
-		return "use ADDRESS:PORT, such as 127.0.0.1:10464; names other than localhost are "
-		       "not looked up";
-	if (p->foreign)
-		return "something else listens there; --exporter says where the exporter listens";
-	return "start shardmeter-exporter; --exporter says where it listens";
-}
-
-/* info: of the segment that was looked at; NULL: there is none. */
-static void check_exporter(struct doctor *d, uint64_t timeout_ns,
-	const struct sm_segment_info *info)
-{
-	char address[256];
-	struct probe p;
-
-	exporter_address(d->c, address, sizeof(address));
-	if (strcmp(address, "none") == 0)
-		return;
-	if (probe_http(address, "/-/ready", (unsigned)(timeout_ns / 1000000), &p) != 0) {
-		if (p.bad_address)
-			doctor_fail(d, CLI_FAILED, "exporter", probe_remedy(&p), "%s", p.error);
-		else
-			doctor_fail(d, CLI_FAILED, "exporter", probe_remedy(&p), "%s: %s", address,
-				p.error);
-		return;
-	}
-	flatten(p.body);
-	if (p.status == 200)
-		compare_segments(d, address, p.body, info);
-	else if (p.status == 503)
-		doctor_fail(d, CLI_FAILED, "exporter",
-			"it says why; most often it looks at another segment: compare "
-			"SHARDMETER_SEGMENT",
-			"%s is not ready: %s", address, p.body);
-	else
-		doctor_fail(d, CLI_FAILED, "exporter",
-			"something else listens there; --exporter says where the exporter listens",
-			"%s answers /-/ready with status %d", address, p.status);
+	*ret_first = s;
 }
 
 static int run_doctor(struct cli *c)
@@ -484,12 +340,15 @@ static int run_doctor(struct cli *c)
 	const struct sm_segment_info *info;
 	struct sm_reader *r;
 	struct sel sel;
-	uint64_t timeout_ns;
+	const struct sm_snapshot *first = NULL;
+	uint64_t timeout_ns, watch_ns = 0;
 	int rc;
 
 	if (c->nargs)
 		return cli_fail(c, CLI_FAILED, "\"%s\": choose the segment with -S", c->args[0]);
 	rc = cli_seconds(c, "--timeout", c->value[DOCTOR_TIMEOUT], 0.01, 60, &timeout_ns);
+	if (!rc)
+		rc = cli_seconds(c, "--watch", c->value[DOCTOR_WATCH], 0, 3600, &watch_ns);
 	if (rc)
 		return rc;
 	if (c->given[DOCTOR_JSON]) {
@@ -507,15 +366,18 @@ static int run_doctor(struct cli *c)
 		doctor_rights(&d, info);
 		doctor_space(&d, info->path);
 		doctor_remove_ipc(&d, info);
-		check_content(&d, r);
+		check_content(&d, r, &first);
 		check_structure(&d, info->path);
-		check_exporter(&d, timeout_ns, info);
+		doctor_exporter(&d, c->value[DOCTOR_EXPORTER], timeout_ns, info);
+		if (first)
+			doctor_refused(&d, r, first, watch_ns);
+		sm_snapshot_free(first);
 		sm_reader_close(r);
 	} else {
 		if (!sel.path[0] && sm_segment_resolve("default", sel.path, sizeof(sel.path)) != 0)
 			strcpy(sel.path, "/dev/shm/");
 		doctor_space(&d, sel.path);
-		check_exporter(&d, timeout_ns, NULL);
+		doctor_exporter(&d, c->value[DOCTOR_EXPORTER], timeout_ns, NULL);
 	}
 	rc = d.code ? d.code : d.warned ? CLI_NOTHING : CLI_OK;
 	if (d.json) {
@@ -532,8 +394,10 @@ const struct cli_command cli_cmd_doctor = { .name = "doctor",
 	.help = "Look for what is wrong between your program and the exporter, and say what to do.",
 	.text = "One finding a line: ok, warn or fail, the check, what was found, and the remedy "
 		"(elsewhere than on a terminal separated by TABs). Checks: environment, segment, "
-		"layout, rights, memory, logind, writers, names, heartbeats, refused, fill, "
-		"structure, exporter.\n"
+		"layout, rights, memory, logind, writers, names, heartbeats, fill, structure, "
+		"exporter, refused. Refusals count from the creation of the segment on; they are a "
+		"warning if there were some while the doctor watched, or if a live writer had some: "
+		"what was refused to it at its start may count into nowhere until it is restarted.\n"
 		"\n"
 		"Exit code 0 if all is well, 1 with warnings; otherwise that of the first failure: "
 		"3 no segment, 4 several, 5 damaged or another layout, 6 no permission or "
@@ -544,5 +408,7 @@ const struct cli_command cli_cmd_doctor = { .name = "doctor",
 			"SHARDMETER_EXPORTER_WEB_LISTEN_ADDRESS, else 127.0.0.1:10464." },
 		[DOCTOR_TIMEOUT] = { "timeout", 0, "SEC", "2",
 			"Give the exporter SEC seconds to answer." },
+		[DOCTOR_WATCH] = { "watch", 'w', "SEC", "1",
+			"Look for SEC seconds whether anything is being refused, 0 to 3600." },
 		[DOCTOR_JSON] = { "json", 0, NULL, NULL, "As JSON." },
 		{ NULL, 0, NULL, NULL, NULL } } };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * doctor.h - findings of the doctor command. doctor.c looks at segment, writers and exporter,
- * doctor_place.c at the file and the file system under it.
+ * doctor.h - findings of the doctor command. doctor.c looks at segment and writers, doctor_place.c
+ * at the file and the file system under it, doctor_refused.c at what was refused, doctor_exporter.c
+ * at the exporter.
  */
 #ifndef CLI_DOCTOR_H
 #define CLI_DOCTOR_H
@@ -33,5 +34,14 @@ void doctor_rights(struct doctor *d, const struct sm_segment_info *info);
 void doctor_space(struct doctor *d, const char *path);
 /* Will logind delete the file when its owner logs out? */
 void doctor_remove_ipc(struct doctor *d, const struct sm_segment_info *info);
+
+/* What is being refused, and what was: compares with first, watch_ns after that. */
+void doctor_refused(
+	struct doctor *d, struct sm_reader *r, const struct sm_snapshot *first, uint64_t watch_ns);
+
+/* Does the exporter answer, and does it serve this segment? said NULL: where it is by its
+ * environment or by default. info NULL: there is no segment to compare with. */
+void doctor_exporter(struct doctor *d, const char *said, uint64_t timeout_ns,
+	const struct sm_segment_info *info);
 
 #endif

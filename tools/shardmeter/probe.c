@@ -158,7 +158,7 @@ int probe_http(const char *address, const char *path, unsigned timeout_ms, struc
 {
 	int64_t deadline = now_ms() + timeout_ms;
 	struct sockaddr_storage to;
-	char request[512], answer[4096];
+	char request[512], answer[16384];
 	socklen_t len = parse_address(address, &to);
 	int fd, rc;
 

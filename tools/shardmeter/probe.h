@@ -7,7 +7,7 @@ struct probe {
 	int status;	 /* HTTP status; 0: no answer, see error */
 	int bad_address; /* the address is not of the form ADDRESS:PORT */
 	int foreign;	 /* something answered, and not in HTTP */
-	char body[2048]; /* its beginning, NUL-terminated */
+	char body[8192]; /* its beginning, NUL-terminated */
 	char error[256];
 };
 
