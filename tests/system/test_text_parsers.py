@@ -30,6 +30,8 @@ def generate(directory, seed, families):
     expected = {}
     with open(wanted, encoding='ascii') as f:
         for line in f:
+            if line[0] == '!':
+                continue
             name, rest = line.rstrip('\n').split('{', 1)
             labels, value = rest.rsplit('} ', 1)
             pairs = (p.split('=', 1) for p in labels.split(',') if p)
