@@ -28,7 +28,8 @@
  *   shows (shardmeter_refused_total).
  * - An update (sm_counter_add(), sm_gauge_set(), sm_histogram_observe(), ...) is one plain store,
  *   on a histogram two: no system call, lock, clock, allocation, string hash. The first update
- *   of a thread, and updates of threads beyond the writer's lanes, cost more; see lanes below.
+ *   of a thread, and updates of threads beyond the writer's lanes, cost more; see lanes below. So do
+ *   those of a second writer in the same process, see sm_open().
  *
  * Threads: every function may be called from any thread, unless it says otherwise.
  *
@@ -166,6 +167,10 @@ struct sm_options {
  * A file system that is not a tmpfs is accepted; diag->message then warns, with error 0.
  * Two writers in one process, of one or several segments, are fine; each has a slot. At most 63 in all; a
  * segment whose file was removed while it was open (and made anew, see sm_heartbeat()) is another one.
+ * The inline code serves the first of them; updates of another's counters, up-down gauges and histograms are
+ * function calls: 4 to 5 ns, observations 6 to 9. When the first is closed the next takes its place at its
+ * heartbeat. That is so, too, in a process that has 65,535 opens, forks and replaced files behind it,
+ * those of the processes that it descends from included.
  *
  * Thread: safe. Signal: unsafe. Fork: the child is a writer of its own, see above.
  */
@@ -314,7 +319,7 @@ SM_API struct sm_family *sm_declare(struct sm *m, const struct sm_family_options
 
 /* ---- resolving ---------------------------------------------------------------------------- */
 
-/* The handles. Only `where` is used by the inline code below; what it holds is private. */
+/* The handles, as the inline code below sees them; what they hold is private. */
 typedef uint64_t sm_where_;
 struct sm_counter { sm_where_ where; };
 struct sm_gauge { sm_where_ where; };
@@ -394,12 +399,15 @@ SM_API int sm_remove(struct sm_family *f, const struct sm_str *values, size_t n,
 /* ---- updating ----------------------------------------------------------------------------- */
 
 /*
- * The inline path. A handle's `where` is (byte offset of the cell in a lane << 32 | row entry). A
- * thread's row of lanes is found through one thread-local word per source file; the row lies in
- * memory that a forked child sees as zeros, so that a child never writes to its parent's lanes. An
- * entry is minus the lane's address: one subtraction both finds the cell and tells whether there is
- * a lane, for offset - (-address) borrows and offset - 0 does not. No lane sends the update to the
- * library. Nothing of this is an interface: use the functions.
+ * The inline path. A handle's `where` is (key << 48) + the cell's offset in a lane; a thread's own
+ * lane is found through one thread-local word per source file, (key << 48) - the lane's address. One
+ * subtraction finds the cell and tells whether the two belong together: if the word is older, or there is
+ * none, or `where` is 0, it borrows, and the update goes to the library, which returns the word
+ * that holds now. Handles lie in memory that a forked child sees as zeros, and keys descend from
+ * parent to child, so that a child never writes to its parent's lanes. A gauge's `where` is simply the cell's
+ * address. Nothing of this is an interface: use the functions. See libshm/lane.h.
+ *
+ * A process has it for one writer, see sm_open().
  */
 #if defined(__GLIBC__) || !defined(__linux__)
 #define SM_TLS_ __thread __attribute__((tls_model("initial-exec")))
@@ -407,47 +415,68 @@ SM_API int sm_remove(struct sm_family *f, const struct sm_str *values, size_t n,
 #define SM_TLS_ __thread
 #endif
 
-#define SM_ROW_ENTRIES_ 128
-static const uintptr_t sm_no_row_[SM_ROW_ENTRIES_] __attribute__((unused)) = { 0 };
-static SM_TLS_ const uintptr_t *sm_row_ __attribute__((unused)) = sm_no_row_;
+#define SM_NO_LANE_ UINT64_MAX	/* greater than any `where` */
+static SM_TLS_ uint64_t sm_lane_ __attribute__((unused)) = SM_NO_LANE_;
 
-/* The calling thread's row. Called on the slow paths only. */
-SM_API const uintptr_t *sm_row_here_(void);
-
-SM_API void sm_counter_add_slow_(struct sm_counter *c, uint64_t n);
+/* They do the update and return what sm_lane_ shall be. */
+SM_API uint64_t sm_counter_add_slow_(struct sm_counter *c, uint64_t n);
+SM_API uint64_t sm_updown_add_slow_(struct sm_updown *u, int64_t n);
+SM_API uint64_t sm_histogram_observe_slow_(struct sm_histogram *h, double v);
+SM_API uint64_t sm_histogram_observe_ns_slow_(struct sm_histogram *h, uint64_t ns);
 SM_API void sm_gauge_set_slow_(struct sm_gauge *g, double v);
-SM_API void sm_updown_add_slow_(struct sm_updown *u, int64_t n);
-SM_API void sm_histogram_observe_slow_(struct sm_histogram *h, double v);
-SM_API void sm_histogram_observe_ns_slow_(struct sm_histogram *h, uint64_t ns);
 
-/* `inline`, so that a program that loads the library at run time needs no sm_row_here_ at -O0; but not
- * inlined, for the sake of the callers' size. */
+/* Not inlined, for the sake of their callers: those need no stack frame. `inline` all the same, so that a
+ * program that loads the library at run time does not need the functions above at -O0. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wattributes"
-static inline __attribute__((noinline, cold)) void sm_row_fetch_(void)
+#define SM_COLD_ static inline __attribute__((noinline, cold))
+SM_COLD_ void sm_counter_add_cold_(struct sm_counter *c, uint64_t n)
 {
-	sm_row_ = sm_row_here_();
+	sm_lane_ = sm_counter_add_slow_(c, n);
+}
+
+SM_COLD_ void sm_updown_add_cold_(struct sm_updown *u, int64_t n)
+{
+	sm_lane_ = sm_updown_add_slow_(u, n);
+}
+
+SM_COLD_ void sm_histogram_observe_cold_(struct sm_histogram *h, double v)
+{
+	sm_lane_ = sm_histogram_observe_slow_(h, v);
+}
+
+SM_COLD_ void sm_histogram_observe_ns_cold_(struct sm_histogram *h, uint64_t ns)
+{
+	sm_lane_ = sm_histogram_observe_ns_slow_(h, ns);
 }
 #pragma GCC diagnostic pop
 
 #define SM_LIKELY_(x) __builtin_expect(!!(x), 1)
 
-/* The address of a handle's cell, or of the first of its cells. False: the thread has no lane. */
-static inline int sm_find_(sm_where_ where, uintptr_t *ret_cell)
+/* The word. Read before any `where`: a signal handler between the two may change it, and a word
+ * that is newer than `where` would lead anywhere. */
+static inline uint64_t sm_lane_now_(void)
 {
-	uintptr_t entry = __atomic_load_n(&sm_row_[(uint8_t)where], __ATOMIC_RELAXED);
-	uintptr_t cell = (uintptr_t)(where >> 32);
+	uint64_t lane = __atomic_load_n(&sm_lane_, __ATOMIC_RELAXED);
+
+	__atomic_signal_fence(__ATOMIC_ACQUIRE);
+	return lane;
+}
+
+/* The address of a handle's cell, or of the first of its cells. False: ask the library. */
+static inline int sm_find_(uint64_t lane, sm_where_ where, uintptr_t *ret_cell)
+{
 	int borrows;
 
 #if defined(__x86_64__) && defined(__GCC_ASM_FLAG_OUTPUTS__) && !defined(__clang__)
 	/* gcc 12 finds the one instruction in the C below, too, but forgets what is likely. */
-	__asm__("subq %2, %0" : "+r"(cell), "=@ccc"(borrows) : "r"(entry));
+	__asm__("subq %2, %0" : "+r"(where), "=@ccc"(borrows) : "r"(lane));
 #else
-	borrows = cell < entry;
-	cell -= entry;
+	borrows = where < lane;
+	where -= lane;
 #endif
-	*ret_cell = cell;
-	return SM_LIKELY_(borrows);
+	*ret_cell = (uintptr_t)where;
+	return SM_LIKELY_(!borrows);
 }
 
 /* The cell at an address held in one register: for such addresses processors forward a store to the
@@ -483,14 +512,13 @@ static inline void sm_cell_add_(uint64_t *cell, uint64_t n)
  */
 static inline void sm_counter_add(struct sm_counter *c, uint64_t n)
 {
+	uint64_t lane = sm_lane_now_();
 	uintptr_t cell;
 
-	if (SM_LIKELY_(sm_find_(__atomic_load_n(&c->where, __ATOMIC_RELAXED), &cell))) {
+	if (SM_LIKELY_(sm_find_(lane, __atomic_load_n(&c->where, __ATOMIC_RELAXED), &cell)))
 		sm_cell_add_(sm_cell_(cell), n);
-	} else {
-		sm_row_fetch_();
-		sm_counter_add_slow_(c, n);
-	}
+	else
+		sm_counter_add_cold_(c, n);
 }
 
 /* sm_counter_inc - sm_counter_add(c, 1). */
@@ -513,15 +541,14 @@ SM_API void sm_counter_add_double(struct sm_counter *c, double v);
  */
 static inline void sm_gauge_set(struct sm_gauge *g, double v)
 {
-	uintptr_t cell;
+	uintptr_t cell = (uintptr_t)__atomic_load_n(&g->where, __ATOMIC_RELAXED);
 	uint64_t bits;
 
-	if (SM_LIKELY_(sm_find_(__atomic_load_n(&g->where, __ATOMIC_RELAXED), &cell))) {
+	if (SM_LIKELY_(cell)) {
 		memcpy(&bits, &v, sizeof(bits));
 		__atomic_store_n(sm_cell_(cell), bits ^ UINT64_C(0x7ff4d5e7a11e57ed),
 				 __ATOMIC_RELAXED);
 	} else {
-		sm_row_fetch_();
 		sm_gauge_set_slow_(g, v);
 	}
 }
@@ -536,14 +563,13 @@ SM_API void sm_gauge_unset(struct sm_gauge *g);
 /* sm_updown_add - add n, which may be negative. Thread: safe. Signal: safe. */
 static inline void sm_updown_add(struct sm_updown *u, int64_t n)
 {
+	uint64_t lane = sm_lane_now_();
 	uintptr_t cell;
 
-	if (SM_LIKELY_(sm_find_(__atomic_load_n(&u->where, __ATOMIC_RELAXED), &cell))) {
+	if (SM_LIKELY_(sm_find_(lane, __atomic_load_n(&u->where, __ATOMIC_RELAXED), &cell)))
 		sm_cell_add_(sm_cell_(cell), (uint64_t)n);
-	} else {
-		sm_row_fetch_();
-		sm_updown_add_slow_(u, n);
-	}
+	else
+		sm_updown_add_cold_(u, n);
 }
 
 /* sm_stateset_set - make state number `state` (index into the family's states) the current one. */
@@ -584,7 +610,7 @@ struct sm_buckets_ {
 
 struct sm_histogram {
 	sm_where_ where;
-	const struct sm_buckets_ *buckets;
+	const struct sm_buckets_ *buckets;	/* good when `where` has been seen not to be 0 */
 };
 
 typedef uint64_t sm_bits_ __attribute__((may_alias));
@@ -644,19 +670,19 @@ static inline size_t sm_bucket_ns_(const struct sm_buckets_ *b, uint64_t ns)
  */
 static inline void sm_histogram_observe(struct sm_histogram *h, double v)
 {
-	const struct sm_buckets_ *b = h->buckets;
+	uint64_t lane = sm_lane_now_();
+	const struct sm_buckets_ *b;
 	uintptr_t cells;
 	uint64_t bits;
 
 	memcpy(&bits, &v, sizeof(bits));
-	if (SM_LIKELY_(sm_find_(__atomic_load_n(&h->where, __ATOMIC_RELAXED), &cells) &&
-		       bits < b->limit_bits)) {
+	if (SM_LIKELY_(sm_find_(lane, __atomic_load_n(&h->where, __ATOMIC_ACQUIRE), &cells) &&
+		       bits < (b = h->buckets)->limit_bits)) {
 		sm_cell_add_((uint64_t *)cells + sm_bucket_(b, bits), 1);
 		sm_cell_add_(sm_cell_(cells + b->sum * sizeof(uint64_t)),
 			     (uint64_t)(int64_t)(v * b->scale + 0.5));
 	} else {
-		sm_row_fetch_();
-		sm_histogram_observe_slow_(h, v);
+		sm_histogram_observe_cold_(h, v);
 	}
 }
 
@@ -667,16 +693,16 @@ static inline void sm_histogram_observe(struct sm_histogram *h, double v)
  */
 static inline void sm_histogram_observe_ns(struct sm_histogram *h, uint64_t ns)
 {
-	const struct sm_buckets_ *b = h->buckets;
+	uint64_t lane = sm_lane_now_();
+	const struct sm_buckets_ *b;
 	uintptr_t cells;
 
-	if (SM_LIKELY_(sm_find_(__atomic_load_n(&h->where, __ATOMIC_RELAXED), &cells) &&
-		       ns < b->limit_ns)) {
+	if (SM_LIKELY_(sm_find_(lane, __atomic_load_n(&h->where, __ATOMIC_ACQUIRE), &cells) &&
+		       ns < (b = h->buckets)->limit_ns)) {
 		sm_cell_add_((uint64_t *)cells + sm_bucket_ns_(b, ns), 1);
 		sm_cell_add_(sm_cell_(cells + b->sum * sizeof(uint64_t)), ns);
 	} else {
-		sm_row_fetch_();
-		sm_histogram_observe_ns_slow_(h, ns);
+		sm_histogram_observe_ns_cold_(h, ns);
 	}
 }
 

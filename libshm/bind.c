@@ -79,6 +79,62 @@ static bool has_inline_path(const struct family_def *def)
 	}
 }
 
+static bool is_shared(sm_where_ place)
+{
+	return WHERE_ENTRY(place) & 1;
+}
+
+/* What the look-up needs. The words once only: other threads read them when they have seen the lengths. */
+static void publish_key(const struct handle *h)
+{
+	struct handle_public *pub = h->pub;
+
+	if (h->key_lens >= PUBLIC_BOUND || h->nvalues > 3)
+		return;
+	if (memcmp(pub->word, h->key, sizeof(pub->word)) != 0)
+		memcpy(pub->word, h->key, sizeof(pub->word));
+	store_release(&pub->lens, PUBLIC_BOUND | h->key_lens);
+}
+
+/* The public part of a handle that is bound. A gauge's `where` is its cell's address: there is one for all
+ * threads. */
+static void publish_public(const struct handle *h)
+{
+	const struct sm_family *f = h->family;
+	sm_where_ where = 0;
+	char *shared;
+
+	if (has_inline_path(&f->def) && !is_shared(h->place)) {
+		where = lanes_inline_where(h->place);
+	} else if (has_inline_path(&f->def)) {
+		shared = lane_shared(WHERE_ENTRY(h->place) / 2);
+		where = shared ? (sm_where_)(uintptr_t)(shared + WHERE_BYTE(h->place)) : 0;
+	}
+	if (f->def.kind == SM_HISTOGRAM && !h->pub->histogram.buckets)
+		h->pub->histogram.buckets = &f->buckets->pub;
+	store_release(&h->pub->where, where);
+	publish_key(h);
+}
+
+void publish_handles(struct sm *m)
+{
+	const struct region *r = m->region;
+	struct handle *h;
+
+	if (!(m->flags & SM_OPEN_COMMON) && lanes_inline() != r->number &&
+	    (!lanes_inline() || lanes_inline_writer() == m)) {
+		/* Nobody else has any. Those of a removed file that find no place in the new one have
+		 * none any more. */
+		for (h = load_acquire(&m->handles); h; h = h->next)
+			if (!is_shared(h->place))
+				store_relaxed(&h->pub->where, 0);
+		lanes_inline_begin(r->number, (uintptr_t)r->base + r->geo.file_bytes);
+	}
+	for (h = load_acquire(&m->handles); h; h = h->next)
+		if (h->incarnation && WHERE_ENTRY(h->place) / 2 == r->number)
+			publish_public(h);
+}
+
 static void publish(struct handle *h, uint32_t record, uint64_t incarnation, sm_where_ place)
 {
 	bool again = h->place || h->retry_ns;
@@ -87,7 +143,7 @@ static void publish(struct handle *h, uint32_t record, uint64_t incarnation, sm_
 	store_relaxed(&h->incarnation, incarnation);
 	store_relaxed(&h->removed, false);
 	store_release(&h->place, place);	/* pairs with handle_bound() */
-	store_release(&h->pub.where, has_inline_path(&h->family->def) ? place : 0);
+	publish_public(h);
 	if (again)
 		lanes_changed();
 }
@@ -249,7 +305,8 @@ int bind_or_overflow(struct handle *h)
 
 void unbind_handle(struct handle *h)
 {
-	store_release(&h->pub.where, 0);
+	store_relaxed(&h->pub->lens, 0);
+	store_release(&h->pub->where, 0);
 	store_release(&h->place, 0);
 	store_relaxed(&h->incarnation, 0);
 	store_relaxed(&h->retry_ns, 1);
@@ -275,7 +332,7 @@ static void carry_over(struct handle *h, sm_where_ old_place)
 	bool shared;
 	uint32_t i;
 
-	if (!(WHERE_ENTRY(old_place) & 1))
+	if (!is_shared(old_place))
 		return;
 	while (old && old->number != WHERE_ENTRY(old_place) / 2)
 		old = old->older;
@@ -299,8 +356,10 @@ void forget_records(struct sm *m)
 
 	for (f = m->families; f; f = f->next)
 		f->incarnation = 0;
-	for (h = m->handles; h; h = h->next)
+	for (h = m->handles; h; h = h->next) {
+		store_relaxed(&h->pub->lens, 0);
 		store_relaxed(&h->incarnation, 0);
+	}
 }
 
 void bind_all(struct sm *m)

@@ -21,6 +21,10 @@ int bind_handle(struct handle *h);
 /* The same for a handle that the program has already: at the cap it counts in the overflow series. */
 int bind_or_overflow(struct handle *h);
 
+/* m has claimed its region: make that the inline region if there is no other, and tell the handles that are
+ * bound to it. In a forked child nothing else gives them a `where` again. */
+void publish_handles(struct sm *m);
+
 /* family.c: the handle of the overflow series, made if need be; the null handle without memory. */
 struct handle *family_overflow(struct sm_family *f);
 

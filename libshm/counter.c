@@ -17,22 +17,21 @@ static void add_double(sm_where_ place, double v)
 		lane_add_double(cell, v);
 }
 
-void sm_counter_add_slow_(struct sm_counter *c, uint64_t n)
+uint64_t sm_counter_add_slow_(struct sm_counter *c, uint64_t n)
 {
 	struct handle *h = handle_of(c);
 	sm_where_ place = handle_place(h);
 	uint64_t *cell;
 	bool shared;
 
-	if (!place)
-		return;
-	if (h->family->def.number == SM_NUMBER_DOUBLE) {
+	if (place && h->family->def.number == SM_NUMBER_DOUBLE) {
 		add_double(place, (double)n);
-		return;
+	} else if (place) {
+		cell = lane_cell(place, 1, &shared);
+		if (cell)
+			lane_add(cell, shared, n);
 	}
-	cell = lane_cell(place, 1, &shared);
-	if (cell)
-		lane_add(cell, shared, n);
+	return lane_inline_word();
 }
 
 void sm_counter_add_double(struct sm_counter *c, double v)

@@ -7,7 +7,7 @@
  * Where labels are normalised, the normal form is looked up.
  *
  * The common case, one or two short values of a series that is bound, has a way of its own that keeps
- * everything in registers (resolve_words()); any other goes through struct key.
+ * everything in registers (look_up_words()); any other goes through struct key.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -20,12 +20,12 @@
 #include "diag.h"
 #include "hash.h"
 #include "lock.h"
+#include "metric.h"
 #include "slot.h"
 #include "utf8.h"
 
-extern const struct sm_buckets_ sm_null_buckets;
-
-struct handle sm_null_handle = { .pub.histogram = { 0, &sm_null_buckets } };
+struct handle_public sm_null_public;
+struct handle sm_null_handle = { .pub = &sm_null_public };
 struct sm_family sm_null_family = { .null = true };
 
 static const struct sm_str other = { "__other__", 9 };
@@ -87,31 +87,35 @@ static bool same_key(const struct handle *h, const struct key *k)
 static struct handle *look_up(const struct sm_family *f, const struct key *k)
 {
 	const struct handle_table *t = load_acquire(&f->table);
+	struct handle_public *pub;
 	struct handle *h;
 	uint64_t at;
 
 	if (!t)
 		return NULL;
 	for (at = k->hash & t->mask;; at = (at + 1) & t->mask) {
-		h = load_acquire(&t->entry[at].handle);
-		if (!h || (t->entry[at].hash == k->hash && same_key(h, k)))
+		pub = load_acquire(&t->entry[at].pub);
+		if (!pub)
+			return NULL;
+		h = t->entry[at].handle;
+		if (t->entry[at].hash == k->hash && same_key(h, k))
 			return h;
 	}
 }
 
 /*
  * look_up_words - find the handle of n values, 1 to 3, if they are short and it is bound; else
- * NULL, which is no answer. n is constant where this is inlined. Single variables instead of arrays
+ * NULL, which is no answer. Reads its public part only, which the update needs anyway. n is constant where this is inlined. Single variables instead of arrays
  * and loops: gcc would have the words in memory, to compare them 16 bytes at a time (4 ns more).
  */
-static inline __attribute__((always_inline)) struct handle *
+static inline __attribute__((always_inline)) struct handle_public *
 look_up_words(const struct sm_family *f, const struct sm_str *values, size_t n)
 {
 	const struct handle_table *t = load_acquire(&f->table);
 	size_t len0 = values[0].len, len1 = n > 1 ? values[1].len : 0;
 	size_t len2 = n > 2 ? values[2].len : 0;
 	uint64_t a0, b0, a1 = 0, b1 = 0, a2 = 0, b2 = 0, differ, hash, at;
-	struct handle *h;
+	struct handle_public *pub;
 
 	if (!t || len0 > SM_WORDS_MAX || len1 > SM_WORDS_MAX || len2 > SM_WORDS_MAX)
 		return NULL;
@@ -126,29 +130,33 @@ look_up_words(const struct sm_family *f, const struct sm_str *values, size_t n)
 		hash = sm_hash_words(hash, a2, b2, len2);
 	}
 	for (at = hash & t->mask;; at = (at + 1) & t->mask) {
-		h = load_acquire(&t->entry[at].handle);
-		if (!h)
+		pub = load_acquire(&t->entry[at].pub);
+		if (!pub)
 			return NULL;
 		if (t->entry[at].hash == hash)
 			break;
 	}
-	differ = h->key_lens ^ (len0 | len1 << 8 | len2 << 16);
-	differ |= (h->key[0] ^ a0) | (h->key[1] ^ b0);
+	/* Acquire: a child writes the words anew, before the lengths. */
+	differ = load_acquire(&pub->lens) ^ (PUBLIC_BOUND | len0 | len1 << 8 | len2 << 16);
+	differ |= (pub->word[0] ^ a0) | (pub->word[1] ^ b0);
 	if (n > 1)
-		differ |= (h->key[2] ^ a1) | (h->key[3] ^ b1);
+		differ |= (pub->word[2] ^ a1) | (pub->word[3] ^ b1);
 	if (n > 2)
-		differ |= (h->key[4] ^ a2) | (h->key[5] ^ b2);
-	return !differ && load_acquire(&h->pub.where) && load_relaxed(&h->incarnation) ? h : NULL;
+		differ |= pub->word[4] ^ a2;
+	if (n > 2 && len2 > sizeof(a2))		/* no room for its other word */
+		differ |= handle_of(pub)->key[PUBLIC_WORDS] ^ b2;
+	return differ ? NULL : pub;
 }
 
 static void table_put(struct handle_table *t, struct handle *h)
 {
 	uint64_t at = h->hash & t->mask;
 
-	while (t->entry[at].handle)
+	while (t->entry[at].pub)
 		at = (at + 1) & t->mask;
 	t->entry[at].hash = h->hash;
-	store_release(&t->entry[at].handle, h);		/* pairs with look_up(): the hash is there */
+	t->entry[at].handle = h;
+	store_release(&t->entry[at].pub, h->pub);	/* pairs with look_up(): the hash is there */
 	t->used++;
 }
 
@@ -165,7 +173,7 @@ static int table_room(struct sm_family *f)
 	bigger->mask = size - 1;
 	bigger->older = t;
 	for (i = 0; t && i <= t->mask; i++)
-		if (t->entry[i].handle)
+		if (t->entry[i].pub)
 			table_put(bigger, t->entry[i].handle);
 	store_release(&f->table, bigger);
 	return 0;
@@ -186,6 +194,11 @@ static struct handle *new_handle(struct sm_family *f, const struct key *k)
 	if (!h)
 		return NULL;
 	memset(h, 0, bytes);
+	h->pub = handle_public_new(h);
+	if (!h->pub) {
+		free(h);
+		return NULL;
+	}
 	h->family = f;
 	h->hash = k->hash;
 	h->key_lens = k->lens;
@@ -200,8 +213,6 @@ static struct handle *new_handle(struct sm_family *f, const struct key *k)
 		text[values[i].len] = '\0';
 		text += values[i].len + 1;
 	}
-	if (f->def.kind == SM_HISTOGRAM)
-		h->pub.histogram.buckets = &f->buckets->pub;
 	return h;
 }
 
@@ -251,6 +262,7 @@ static struct handle *make(struct sm_family *f, struct handle *h, const struct k
 	if (!rc)
 		rc = fresh ? bind_handle(h) : bind_or_overflow(h);
 	if (rc == -EDQUOT && fresh) {
+		handle_public_free(h->pub);
 		free(h);
 		return family_overflow(f);
 	}
@@ -332,35 +344,35 @@ resolve_normal(struct sm_family *f, const struct sm_str *values, size_t n, bool 
 }
 
 /* What family_resolve() does not do itself. */
-static __attribute__((noinline)) struct handle *
+static __attribute__((noinline)) struct handle_public *
 resolve_otherwise(struct sm_family *f, enum sm_kind kind, const struct sm_str *values, size_t n)
 {
-	struct handle *h;
+	struct handle_public *pub;
 
 	if (f->null)
-		return &sm_null_handle;
+		return &sm_null_public;
 	if (f->def.kind != kind || n != f->def.nlabels) {
 		writer_refuse(f->m, SM_REFUSED_INVALID);
-		return &sm_null_handle;
+		return &sm_null_public;
 	}
 	if (f->def.normalise)
-		return resolve_normal(f, values, n, true);
-	h = n == 3 ? look_up_words(f, values, 3) : NULL;
-	return h ? h : resolve_key(f, values, n);
+		return resolve_normal(f, values, n, true)->pub;
+	pub = n == 3 ? look_up_words(f, values, 3) : NULL;
+	return pub ? pub : resolve_key(f, values, n)->pub;
 }
 
-struct handle *family_resolve(struct sm_family *f, enum sm_kind kind, const struct sm_str *values,
-			      size_t n)
+struct handle_public *family_resolve(struct sm_family *f, enum sm_kind kind,
+				    const struct sm_str *values, size_t n)
 {
-	struct handle *h = NULL;
+	struct handle_public *pub = NULL;
 
 	if (f->direct == FAMILY_DIRECT(kind, n)) {
 		if (n == 2)
-			h = look_up_words(f, values, 2);
+			pub = look_up_words(f, values, 2);
 		else if (n == 1)
-			h = look_up_words(f, values, 1);
+			pub = look_up_words(f, values, 1);
 	}
-	return h ? h : resolve_otherwise(f, kind, values, n);
+	return pub ? pub : resolve_otherwise(f, kind, values, n);
 }
 
 struct handle *family_find(struct sm_family *f, const struct sm_str *values, size_t n)

@@ -146,7 +146,7 @@ void sm_gauge_set_fn(struct sm_gauge *g, double v)
 	sm_gauge_set(g, v);
 }
 
-void sm_updown_add_slow_(struct sm_updown *u, int64_t n)
+uint64_t sm_updown_add_slow_(struct sm_updown *u, int64_t n)
 {
 	sm_where_ place = handle_place(handle_of(u));
 	uint64_t *cell;
@@ -155,6 +155,7 @@ void sm_updown_add_slow_(struct sm_updown *u, int64_t n)
 	cell = place ? lane_cell(place, 1, &shared) : NULL;
 	if (cell)
 		lane_add(cell, shared, (uint64_t)n);
+	return lane_inline_word();
 }
 
 void sm_updown_add_fn(struct sm_updown *u, int64_t n)

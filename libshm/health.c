@@ -44,6 +44,6 @@ int sm_health_set(struct sm *m, const char *component, enum sm_health state, int
 	values[1] = SM_STR(critical ? "false" : "true");
 	other = family_find(f, values, 2);
 	if (other && handle_place(other))
-		sm_gauge_unset(&other->pub.gauge);
+		sm_gauge_unset(&other->pub->gauge);
 	return 0;
 }

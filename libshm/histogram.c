@@ -18,7 +18,7 @@
 /* Can v be counted? *v becomes 0 for -0. */
 static bool accept(const struct handle *h, double *v)
 {
-	const struct sm_buckets_ *b = h->pub.histogram.buckets;
+	const struct sm_buckets_ *b = handle_buckets(h);
 
 	if (*v == 0)
 		*v = 0;
@@ -34,20 +34,20 @@ static size_t bucket_of(const struct sm_buckets_ *b, double v)
 	return v < 0 ? buckets_find(b, v) : sm_bucket_(b, double_bits(v));
 }
 
-static void observe(struct handle *h, uint64_t *cells, bool shared, double v)
+static void add_to_cells(const struct handle *h, uint64_t *cells, bool shared, double v)
 {
-	const struct sm_buckets_ *b = h->pub.histogram.buckets;
+	const struct sm_buckets_ *b = handle_buckets(h);
 
 	lane_add(&cells[bucket_of(b, v)], shared, 1);
 	if (b->limit_bits)
-		lane_add(&cells[b->sum], shared, (uint64_t)(int64_t)(v * b->scale + 0.5));
+		lane_add(sm_cell_((uintptr_t)&cells[b->sum]), shared,
+			 (uint64_t)(int64_t)(v * b->scale + 0.5));
 	else
 		lane_add_double(&cells[b->sum], v);
 }
 
-void sm_histogram_observe_slow_(struct sm_histogram *hist, double v)
+static void observe(const struct handle *h, double v)
 {
-	struct handle *h = handle_of(hist);
 	sm_where_ place = handle_place(h);
 	uint64_t *cells;
 	bool shared;
@@ -58,15 +58,14 @@ void sm_histogram_observe_slow_(struct sm_histogram *hist, double v)
 		handle_refuse_value(h);
 		return;
 	}
-	cells = lane_cell(place, hist->buckets->sum + 1, &shared);
+	cells = lane_cell(place, handle_buckets(h)->sum + 1u, &shared);
 	if (cells)
-		observe(h, cells, shared, v);
+		add_to_cells(h, cells, shared, v);
 }
 
-void sm_histogram_observe_ns_slow_(struct sm_histogram *hist, uint64_t ns)
+static void observe_ns(const struct handle *h, uint64_t ns)
 {
-	struct handle *h = handle_of(hist);
-	const struct sm_buckets_ *b = hist->buckets;
+	const struct sm_buckets_ *b;
 	sm_where_ place = handle_place(h);
 	uint64_t *cells;
 	bool shared;
@@ -77,16 +76,29 @@ void sm_histogram_observe_ns_slow_(struct sm_histogram *hist, uint64_t ns)
 		handle_refuse_value(h);
 		return;
 	}
+	b = handle_buckets(h);
 	if (!b->bounds_ns) {
-		sm_histogram_observe(hist, (double)ns / 1e9);
+		observe(h, (double)ns / 1e9);
 		return;
 	}
-	cells = lane_cell(place, b->sum + 1, &shared);
+	cells = lane_cell(place, b->sum + 1u, &shared);
 	if (cells) {
 		/* The quotient decides, as it made bounds_ns. */
 		lane_add(&cells[bucket_of(b, (double)ns / 1e9)], shared, 1);
-		lane_add(&cells[b->sum], shared, ns);
+		lane_add(sm_cell_((uintptr_t)&cells[b->sum]), shared, ns);
 	}
+}
+
+uint64_t sm_histogram_observe_slow_(struct sm_histogram *hist, double v)
+{
+	observe(handle_of(hist), v);
+	return lane_inline_word();
+}
+
+uint64_t sm_histogram_observe_ns_slow_(struct sm_histogram *hist, uint64_t ns)
+{
+	observe_ns(handle_of(hist), ns);
+	return lane_inline_word();
 }
 
 void sm_histogram_observe_fn(struct sm_histogram *h, double v)
@@ -111,7 +123,7 @@ void sm_histogram_observe_signal(struct sm_histogram *hist, double v)
 		handle_refuse_value(h);
 		return;
 	}
-	cells = lane_shared_cell(place, hist->buckets->sum + 1);
+	cells = lane_shared_cell(place, handle_buckets(h)->sum + 1u);
 	if (cells)
-		observe(h, cells, true, v);
+		add_to_cells(h, cells, true, v);
 }

@@ -31,8 +31,10 @@
 #define MUTEX_WAIT_NS	UINT64_C(5000000000)
 #define LANE_FREE	1u
 
+#define KEY_SHIFT	48
+
 struct row {
-	uintptr_t entry[SM_ROW_ENTRIES_];	/* minus the lane's address; 0: none */
+	char *lane[2 * LANE_REGIONS];
 };
 
 struct control {
@@ -45,6 +47,7 @@ struct control {
 	char *shared[LANE_REGIONS];
 	char *lane[LANE_REGIONS][SM_MAX_LANES_PER_SLOT];
 	uint32_t row_owner[ROWS];	/* kernel thread id, 0 none in this process */
+	uint64_t inline_region;		/* key << KEY_SHIFT | number; 0 none */
 	uint32_t generation;		/* of what bindings keep, see sm_lane_view(); 0 in a new child */
 };
 
@@ -53,11 +56,10 @@ static struct row *rows;
 static uint32_t next_row;
 static struct sm *region_owner[LANE_REGIONS];	/* ordinary memory: inherited */
 static uint32_t last_generation;		/* the same, so that a child never repeats one */
+uint32_t lanes_keys_left = UINT16_MAX;		/* the same: the next key, descending to 1 */
 
 static __thread struct row *my_row;
 static __thread uint32_t my_tries;
-
-static const uintptr_t no_row[SM_ROW_ENTRIES_];
 
 /* ---- set-up ------------------------------------------------------------------------------- */
 
@@ -165,16 +167,6 @@ static bool thread_gone(uint32_t tid)
 	return syscall(SYS_tgkill, (int)process_id(), (int)tid, 0) != 0 && errno == ESRCH;
 }
 
-static void row_set(struct row *row, unsigned entry, const char *lane)
-{
-	store_relaxed(&row->entry[entry], 0 - (uintptr_t)lane);
-}
-
-static char *row_lane(const struct row *row, unsigned entry)
-{
-	return (char *)(0 - load_relaxed(&row->entry[entry]));
-}
-
 static struct row *take_row(uint32_t tid)
 {
 	uint32_t i, n = load_relaxed(&next_row), owner;
@@ -185,7 +177,7 @@ static struct row *take_row(uint32_t tid)
 		/* Our own number on a row that is not ours: a thread that had our id before us. */
 		if (owner && (owner == tid || thread_gone(owner)) &&
 		    cas_relaxed(&control->row_owner[i], &owner, tid)) {
-			memset(rows[i].entry, 0, sizeof(rows[i].entry));
+			memset(rows[i].lane, 0, sizeof(rows[i].lane));
 			return &rows[i];
 		}
 	}
@@ -198,18 +190,14 @@ static struct row *take_row(uint32_t tid)
 	return &rows[i];
 }
 
-const uintptr_t *sm_row_here_(void)
+/* The calling thread's row; NULL if all are taken. */
+static struct row *have_row(void)
 {
-	int saved = errno;
-
-	if (!load_acquire(&control))
-		return no_row;
 	if (!my_row)
 		my_row = take_row(thread_id());
 	else if (!load_relaxed(&control->row_owner[my_row - rows]))
 		store_relaxed(&control->row_owner[my_row - rows], thread_id());	/* forked */
-	errno = saved;
-	return my_row ? my_row->entry : no_row;
+	return my_row;
 }
 
 /* ---- regions ------------------------------------------------------------------------------ */
@@ -251,12 +239,14 @@ void lanes_withdraw(unsigned number)
 	uint32_t i, n = load_relaxed(&next_row);
 
 	lanes_changed();
+	if (lanes_inline() == number)
+		store_relaxed(&control->inline_region, 0);
 	store_release(&control->claimed[number], 0);
 	for (i = 0; i < SM_MAX_LANES_PER_SLOT; i++)
 		store_relaxed(&control->owner[number][i], 0);
 	for (i = 0; i < n && i < ROWS; i++) {
-		row_set(&rows[i], 2 * number, NULL);
-		row_set(&rows[i], 2 * number + 1, NULL);
+		store_relaxed(&rows[i].lane[2 * number], NULL);
+		store_relaxed(&rows[i].lane[2 * number + 1], NULL);
 	}
 	store_relaxed(&control->shared[number], NULL);
 	store_relaxed(&control->wanted[number], 0);
@@ -311,6 +301,54 @@ bool lanes_wanted(unsigned number)
 	return __atomic_exchange_n(&control->wanted[number], 0u, __ATOMIC_RELAXED) != 0;
 }
 
+/* ---- the inline region --------------------------------------------------------------------- */
+
+void lanes_inline_begin(unsigned number, uintptr_t end)
+{
+	uint64_t key = lanes_keys_left;
+
+	if (!key || end >> KEY_SHIFT) {
+		store_relaxed(&control->inline_region, 0);
+		return;
+	}
+	/* Counted down first: a child forked between the two (_Fork) takes the next one. */
+	store_relaxed(&lanes_keys_left, (uint32_t)key - 1);
+	/* Release: who makes a word of this key sees that no handle has an older one. */
+	store_release(&control->inline_region, key << KEY_SHIFT | number);
+}
+
+unsigned lanes_inline(void)
+{
+	return (unsigned)(load_relaxed(&control->inline_region) & (LANE_REGIONS - 1));
+}
+
+struct sm *lanes_inline_writer(void)
+{
+	return load_relaxed(&region_owner[lanes_inline()]);
+}
+
+sm_where_ lanes_inline_where(sm_where_ place)
+{
+	uint64_t now = load_relaxed(&control->inline_region);
+
+	return now && WHERE_ENTRY(place) == 2 * lanes_inline() ?
+		       now >> KEY_SHIFT << KEY_SHIFT | WHERE_BYTE(place) : 0;
+}
+
+uint64_t lane_inline_word(void)
+{
+	const char *lane;
+	uint64_t now;
+
+	if (!my_row)
+		return UINT64_MAX;
+	now = load_acquire(&control->inline_region);
+	/* Between the two the number may become another region's: then the word has an old key and
+	 * is good for nothing. */
+	lane = load_relaxed(&my_row->lane[2 * (now & (LANE_REGIONS - 1))]);
+	return lane ? (now >> KEY_SHIFT << KEY_SHIFT) - (uintptr_t)lane : UINT64_MAX;
+}
+
 /* ---- the slow path of updates ------------------------------------------------------------- */
 
 /* A lane of its own for the calling thread, or NULL. */
@@ -334,7 +372,7 @@ static char *take_lane(unsigned number, struct row *row)
 			m = load_acquire(&region_owner[number]);
 			if (m)
 				writer_lane_written(m, number, i, 0);
-			row_set(row, 2 * number, control->lane[number][i]);
+			store_relaxed(&row->lane[2 * number], control->lane[number][i]);
 			return control->lane[number][i];
 		}
 	}
@@ -382,6 +420,7 @@ static uint64_t *common_cell(unsigned number, uint32_t cell, uint32_t ncells)
 	return region_lane(r, lane) + cell;
 }
 
+/* As lane_cell(), for a thread that has no lane yet or shares one. */
 static uint64_t *find_cell(sm_where_ where, uint32_t ncells, bool *ret_shared)
 {
 	unsigned entry = WHERE_ENTRY(where), number = entry / 2;
@@ -394,25 +433,23 @@ static uint64_t *find_cell(sm_where_ where, uint32_t ncells, bool *ret_shared)
 	*ret_shared = true;
 	if (!number || number >= LANE_REGIONS || !load_acquire(&control))
 		return NULL;
-	sm_row_here_();
-	row = my_row;
+	row = have_row();
 	if (!have_claim(number, &now))
 		return common_cell(number, WHERE_BYTE(where) / 8, ncells);
 	m = load_acquire(&region_owner[number]);
 	if (now && !writer_has_cell(m, number, WHERE_BYTE(where) / 8))
 		return lost(m);		/* removed before this child took hold of it */
 	if (entry % 2 == 0 && row) {
-		lane = row_lane(row, entry);
+		lane = load_relaxed(&row->lane[entry]);
 		if (!lane)
 			lane = take_lane(number, row);
 		*ret_shared = !lane;
 	}
 	if (!lane) {
 		lane = load_relaxed(&control->shared[number]);
-		if (row && entry % 2)
-			row_set(row, entry, lane);
-		if (m)
-			writer_lane_written(m, number, 0, WHERE_BYTE(where) / 8);
+		/* Remembered only once the lane is known to have counts: then nobody asks again. */
+		if (m && writer_lane_written(m, number, 0, WHERE_BYTE(where) / 8) && row && entry % 2)
+			store_relaxed(&row->lane[entry], lane);
 		slot = entry % 2 == 0 && m ? writer_slot(m) : NULL;
 		if (slot)
 			add_relaxed(&slot->shared_updates, 1);
@@ -422,9 +459,20 @@ static uint64_t *find_cell(sm_where_ where, uint32_t ncells, bool *ret_shared)
 
 uint64_t *lane_cell(sm_where_ where, uint32_t ncells, bool *ret_shared)
 {
-	int saved = errno;
-	uint64_t *cell = find_cell(where, ncells, ret_shared);
+	const struct row *row = my_row;
+	unsigned entry = WHERE_ENTRY(where);
+	uint64_t *cell;
+	char *lane;
+	int saved;
 
+	/* Zero in a child, as the whole row. */
+	lane = row && entry < 2 * LANE_REGIONS ? load_relaxed(&row->lane[entry]) : NULL;
+	if (SM_LIKELY_(lane)) {
+		*ret_shared = entry & 1;
+		return (uint64_t *)(void *)(lane + WHERE_BYTE(where));
+	}
+	saved = errno;
+	cell = find_cell(where, ncells, ret_shared);
 	errno = saved;
 	return cell;
 }
@@ -438,14 +486,14 @@ uint64_t *lane_shared_cell(sm_where_ where, uint32_t ncells)
 
 char *lane_own(unsigned number)
 {
+	struct row *row = have_row();
 	char *lane;
 
-	sm_row_here_();
-	if (!my_row)
+	if (!row)
 		return NULL;
-	lane = row_lane(my_row, 2 * number);
+	lane = load_relaxed(&row->lane[2 * number]);
 	my_tries = 0;
-	return lane ? lane : take_lane(number, my_row);
+	return lane ? lane : take_lane(number, row);
 }
 
 char *lane_shared(unsigned number)

@@ -4,8 +4,9 @@
  *
  * The process has one mapping marked MADV_WIPEONFORK: a control block and an array of rows. Each
  * thread owns a row: per region two lanes, [2r] its own lane, [2r + 1] the writer's
- * shared lane. A forked child (also of _Fork() or clone()) sees zeros, so that its first update
- * is sent to the slow path and it becomes a writer of its own.
+ * shared lane. A forked child (also of _Fork() or clone()) sees zeros, as it does in the handles'
+ * public parts (handle.h), so that its first update is sent to the slow path and it becomes a
+ * writer of its own.
  *
  * Threads are known by their kernel id. A row or lane whose thread is gone (tgkill() says ESRCH) is
  * taken over by the next thread that needs one; nothing is registered for thread exit, so
@@ -13,6 +14,21 @@
  * runs. All of this is lock-free and safe in signal handlers.
  *
  * Region 0 is nowhere: its row entries are always NULL.
+ *
+ * The inline code of shardmeter.h knows one lane a thread, its own in the process' inline region:
+ * the first one that the process claims, and after that was given up or its file replaced the next.
+ * It finds it by thread-local words of the program's source files, which a child inherits and nobody
+ * can take back. So lanes have keys: where the inline code is to find a cell of the inline region,
+ * `where` is key << 48 | byte of the cell, and the word is (key << 48) - the lane's address, never
+ * below any `where` but those of its own key. Each claim has another key, smaller than all before it in
+ * this process and in those that it descends from. A word that is older than `where` has the greater
+ * key, and the subtraction borrows. The other way round it would not, and must never happen. These
+ * three together see to it:
+ *
+ *  - No handle keeps a `where` of the old key when a new one is told (publish_handles() in bind.h).
+ *  - A word is made by the thread it belongs to, by acquiring what tells the key.
+ *  - The inline code reads its word first, then `where`. A signal handler that comes between them
+ *    may change the word, but the old one is used.
  */
 #ifndef SM_LANE_H
 #define SM_LANE_H
@@ -21,7 +37,7 @@
 #include <stdbool.h>
 #include "region.h"
 
-#define LANE_REGIONS (SM_ROW_ENTRIES_ / 2)
+#define LANE_REGIONS 64u
 
 struct sm;
 
@@ -50,6 +66,26 @@ void lanes_publish(unsigned number, unsigned i, char *lane);
 bool lanes_claimed(unsigned number);
 /* Give up the claim (sm_close(), or a claim that failed half way): rows forget their lanes. */
 void lanes_withdraw(unsigned number);
+
+/*
+ * From now on region `number`, which is claimed, is the inline region, with a new key. Not if this
+ * process and its forebears have used up all keys, or the memory behind the lanes ends at `end`, too
+ * high up to leave room for a key: then the process has none. Process mutex held.
+ */
+void lanes_inline_begin(unsigned number, uintptr_t end);
+
+/* The inline region's number, and its writer: 0 and NULL if there is none. */
+unsigned lanes_inline(void);
+struct sm *lanes_inline_writer(void);
+
+/* What the inline code needs to find a thread's own cell at `place`: 0 unless that is in the inline region.
+ * Process mutex held. */
+sm_where_ lanes_inline_where(sm_where_ place);
+
+/* The calling thread's word for it: UINT64_MAX while it has no lane there. Signal: safe. */
+uint64_t lane_inline_word(void);
+
+extern uint32_t lanes_keys_left;	/* for tests only */
 
 /* Some handle has another cell than before, or none: bindings that keep cells must ask again. */
 void lanes_changed(void);

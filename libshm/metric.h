@@ -8,10 +8,15 @@
 
 #include "writer.h"
 
-/* A public handle is the first member of ours. */
-static inline struct handle *handle_of(void *pub)
+static inline struct handle *handle_of(const void *pub)
 {
-	return pub;
+	return pub == &sm_null_public ? &sm_null_handle : load_relaxed(handle_owner(pub));
+}
+
+/* The index of a histogram. The one in its public part is for the inline code. */
+static inline const struct sm_buckets_ *handle_buckets(const struct handle *h)
+{
+	return &h->family->buckets->pub;
 }
 
 /* Where the handle writes; 0 for one that counts into nowhere. Another thread may bind it

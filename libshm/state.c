@@ -28,7 +28,7 @@ void sm_stateset_set(struct sm_stateset *s, unsigned state)
 
 int sm_info_set(struct sm_family *f, const struct sm_str *values, size_t n)
 {
-	struct handle *h = family_resolve(f, SM_INFO, values, n);
+	struct handle *h = handle_of(family_resolve(f, SM_INFO, values, n));
 	sm_where_ place = handle_place(h);
 	uint64_t *cell;
 

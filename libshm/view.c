@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "bind.h"
+#include "metric.h"
 
 const uint32_t *sm_generation(void)
 {
@@ -40,8 +41,9 @@ int sm_lane_view(struct sm *m, struct sm_lane_view *ret)
 	return rc;
 }
 
-static int64_t cell_of(const struct handle *h)
+static int64_t cell_of(const void *pub)
 {
+	const struct handle *h = handle_of(pub);
 	sm_where_ place = load_acquire(&h->place);
 
 	if (!place)
@@ -54,31 +56,30 @@ static int64_t cell_of(const struct handle *h)
 
 int64_t sm_counter_cell(const struct sm_counter *c)
 {
-	return cell_of((const struct handle *)(const void *)c);
+	return cell_of(c);
 }
 
 int64_t sm_gauge_cell(const struct sm_gauge *g)
 {
-	const struct handle *h = (const struct handle *)(const void *)g;
-	int64_t cell = cell_of(h);
+	int64_t cell = cell_of(g);
 
-	return cell >= 0 && h->family->def.mode == SM_MODE_MOSTRECENT ? -2 : cell;
+	return cell >= 0 && handle_of(g)->family->def.mode == SM_MODE_MOSTRECENT ? -2 : cell;
 }
 
 int64_t sm_updown_cell(const struct sm_updown *u)
 {
-	return cell_of((const struct handle *)(const void *)u);
+	return cell_of(u);
 }
 
 int64_t sm_histogram_cell(const struct sm_histogram *h)
 {
-	return cell_of((const struct handle *)(const void *)h);
+	return cell_of(h);
 }
 
 void sm_histogram_buckets(const struct sm_histogram *histogram, struct sm_bucket_view *ret)
 {
-	const struct handle *h = (const struct handle *)(const void *)histogram;
-	const struct sm_buckets_ *b = histogram->buckets;
+	const struct handle *h = handle_of(histogram);
+	const struct sm_buckets_ *b = h->family ? handle_buckets(h) : &sm_null_buckets;
 	bool as_double = !h->family || (h->family->def.flags & SM_FF_SUM_DOUBLE);
 
 	*ret = (struct sm_bucket_view){ .bounds = b->bounds, .count = b->nbounds,

@@ -182,7 +182,7 @@ bool writer_has_cell(struct sm *m, unsigned number, uint32_t cell)
 	return false;
 }
 
-void writer_lane_written(struct sm *m, unsigned number, unsigned i, uint32_t cell)
+bool writer_lane_written(struct sm *m, unsigned number, unsigned i, uint32_t cell)
 {
 	struct region *r = load_acquire(&m->region);
 	struct sm_slot *s;
@@ -190,10 +190,11 @@ void writer_lane_written(struct sm *m, unsigned number, unsigned i, uint32_t cel
 	while (r && r->number != number)
 		r = r->older;
 	if (!r || (cell >= r->geo.zone_first[SM_ZONE_SET] && cell < r->geo.zone_first[SM_ZONE_LIVE]))
-		return;
+		return false;
 	s = region_slot(r, r->slot);
 	if (!(load_relaxed(&s->written) >> i & 1))
 		fetch_or_full(&s->written, UINT64_C(1) << i);
+	return true;
 }
 
 /* Forget handles whose series is gone. While another thread binds it is not looked, but next time. */
@@ -259,6 +260,7 @@ static int claim(struct sm *m, struct region *r)
 		r->slot = 0;
 		lanes_publish_shared(r->number, (char *)region_lane(r, sm_lane_number(&r->geo, 0, 0)));
 		use_region(m, r);
+		publish_handles(m);
 		return 0;
 	}
 	fd = writer_lock(m, r);
@@ -284,6 +286,7 @@ static int claim(struct sm *m, struct region *r)
 		return rc;
 	}
 	use_region(m, r);
+	publish_handles(m);
 	return 0;
 }
 
@@ -476,6 +479,8 @@ int sm_heartbeat(struct sm *m)
 		store_usage(&s->usage);
 		if (lanes_wanted(m->number))
 			writer_prepare_lanes(m, 1);
+		if (!lanes_inline())
+			publish_handles(m);	/* another writer of this process had it */
 	}
 	if (s)
 		rebind_removed(m);

@@ -5,7 +5,7 @@
  * Everything here is in ordinary memory and survives a lost segment. Binding ties it to a
  * region: families get records, handles get cells. sm_open() binds; so do a heartbeat after a
  * failed open, a forked child, and a re-creation after the file was removed. An unbound family or
- * handle is a null object (where = 0), so all of these are one mechanism.
+ * handle is a null object (place = 0), so all of these are one mechanism.
  *
  * Lists are append-only and published with release stores: a forked child may walk them whatever
  * its parent's other threads were doing. All changes are under the process mutex.
@@ -16,6 +16,7 @@
 #include <shardmeter.h>
 #include <stdbool.h>
 #include <time.h>
+#include "handle.h"
 #include "lane.h"
 #include "region.h"
 
@@ -53,6 +54,7 @@ struct handle_table {
 	uint64_t used;
 	struct {
 		uint64_t hash;
+		struct handle_public *pub;
 		struct handle *handle;
 	} entry[];
 };
@@ -75,29 +77,22 @@ struct sm_family {
 };
 
 /*
- * A handle. The public struct is its first member. `place` is the real where; the public one is 0
- * for what has no inline path (double counters, mostrecent gauges, signed histograms).
+ * A handle. What the program points to is `pub` (handle.h); its `where` is for the inline code only
+ * and 0 whenever that has no way: the functions go by `place`.
  *
  * Up to KEY_LABELS values of up to SM_WORDS_MAX bytes are also here as words (hash.h), with their
- * lengths in key_lens. Aligned to a cache line: a look-up by one or two of them touches the first
- * line only, which the update needs anyway.
+ * lengths in key_lens.
  */
 #define KEY_LABELS 4
 #define KEY_NONE UINT32_MAX		/* key_lens: longer or more; compare values */
 
 struct handle {
-	union {
-		sm_where_ where;
-		struct sm_counter counter;
-		struct sm_gauge gauge;
-		struct sm_updown updown;
-		struct sm_histogram histogram;
-	} pub;
+	struct handle_public *pub;
+	sm_where_ place;		/* region, lane and cell, see lane.h; 0: nowhere */
 	uint64_t incarnation;		/* 0: not bound, or (place is not 0) only to a file that was removed */
 	uint32_t series;		/* bound: its record, and above that record's incarnation */
 	uint32_t key_lens;		/* a byte each, the first value's lowest */
 	uint64_t key[2 * KEY_LABELS];
-	sm_where_ place;
 	struct sm_family *family;	/* NULL: the null handle */
 	struct handle *next;		/* all handles of the writer */
 	uint64_t hash;
@@ -112,9 +107,6 @@ static inline bool handle_bound(const struct handle *h)
 {
 	return load_acquire(&h->place) && load_relaxed(&h->incarnation);
 }
-
-_Static_assert(offsetof(struct handle, pub) == 0, "the public handle comes first");
-_Static_assert(offsetof(struct handle, key[4]) == 64, "what a look-up needs is in the first cache line");
 
 #define SM_SLOW_RULES 32
 
@@ -158,7 +150,7 @@ struct sm {
 	uint32_t slow_per_second;
 };
 
-extern struct handle sm_null_handle;		/* also a valid histogram */
+extern struct handle sm_null_handle;
 extern struct sm_family sm_null_family;
 
 /* The slot of this writer in its region, NULL if not bound in this process (also in a forked child
@@ -189,15 +181,15 @@ bool writer_has_cell(struct sm *m, unsigned number, uint32_t cell);
 bool writer_common_cell(struct sm *m, const struct region *r, uint32_t cell);
 
 /* Say that lane i of our slot in region `number` is to get counts: readers pass over lanes that have none.
- * Before the first one. cell: in which zone; gauges are none. Signal: safe. */
-void writer_lane_written(struct sm *m, unsigned number, unsigned i, uint32_t cell);
+ * Before the first one. cell: in which zone; gauges are none, and that is false. Signal: safe. */
+bool writer_lane_written(struct sm *m, unsigned number, unsigned i, uint32_t cell);
 
 /* Count a refusal, in the slot if there is one, else in the header. Signal: safe. */
 void writer_refuse(struct sm *m, unsigned reason);
 
 /* Find or make the handle of a series; never NULL. kind must be the family's. */
-struct handle *family_resolve(struct sm_family *f, enum sm_kind kind, const struct sm_str *values,
-			      size_t n);
+struct handle_public *family_resolve(struct sm_family *f, enum sm_kind kind,
+				    const struct sm_str *values, size_t n);
 
 /* One look without making anything: NULL if this process has not resolved it. */
 struct handle *family_find(struct sm_family *f, const struct sm_str *values, size_t n);

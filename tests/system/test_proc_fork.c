@@ -74,6 +74,55 @@ static void child__that_counts__is_a_writer_of_its_own(void)
 	check_sane(test_path);
 }
 
+/* Each source file knows its threads' lanes by itself: here this one, and the library's own behind the
+ * exported function. A child inherits what both know, and has a brother who does. */
+static void child__of_several_source_files__leaves_its_parents_lane_alone(void)
+{
+	struct sm *m = open_writer("p");
+	struct sm_counter *c = open_counter(m, "c_total");
+	struct sm_histogram *h = open_histogram(m, "h");
+	struct gate gate[2];
+	pid_t pid[2];
+	int how, i;
+
+	for (how = 0; how < HOWS; how++) {
+		sm_counter_add(c, 1);
+		sm_counter_add_fn(c, 1);
+		sm_histogram_observe_fn(h, 1);
+		sm_histogram_observe(h, 1);
+		for (i = 0; i < 2; i++) {
+			gate_open(&gate[i]);
+			pid[i] = make_process((enum how)how);
+			if (pid[i])
+				continue;
+			if (i)
+				sm_counter_add(c, 3);
+			sm_counter_add_fn(c, 3);
+			sm_histogram_observe_fn(h, .01);
+			sm_histogram_observe(h, .01);
+			if (!i)
+				sm_counter_add(c, 3);
+			gate_say(gate[i].to_parent);
+			gate_wait(gate[i].to_child);
+			_exit(0);
+		}
+		for (i = 0; i < 2; i++)
+			gate_wait(gate[i].to_parent);
+		sm_counter_add_fn(c, 1);
+		sm_counter_add(c, 1);
+		CHECK_U64(live_writers(test_path), 3);
+		CHECK_U64(count_by(test_path, "c_total", "p"), 4 * ((unsigned)how + 1));
+		CHECK_U64(count_by(test_path, "c_total", "p~2"), 6 * ((unsigned)how + 1));
+		CHECK_U64(count_by(test_path, "c_total", "p~3"), 6 * ((unsigned)how + 1));
+		CHECK_U64(count_by(test_path, "h", "p"), 2 * ((unsigned)how + 1));
+		for (i = 0; i < 2; i++) {
+			gate_say(gate[i].to_child);
+			wait_ok(pid[i]);
+		}
+	}
+	check_sane(test_path);
+}
+
 /* The library in the child is as good as in the parent: it declares, resolves, beats, closes. */
 static void child__that_resolves__goes_on_with_what_it_inherited(void)
 {
@@ -417,6 +466,7 @@ static void workers__forked_from_a_master__are_exact(void)
 
 static const struct test_case cases[] = {
 	TEST_CASE(child__that_counts__is_a_writer_of_its_own),
+	TEST_CASE(child__of_several_source_files__leaves_its_parents_lane_alone),
 	TEST_CASE(child__that_resolves__goes_on_with_what_it_inherited),
 	TEST_CASE(children__of_children__each_count_exactly),
 	TEST_CASE(child__that_outlives_its_parent__adopts_its_slot),

@@ -82,6 +82,82 @@ static void file__removed_again_and_again__loses_no_count(void)
 	check_sane(test_path);
 }
 
+/* Updates of a thread are interrupted by its own, which find the new file first. */
+#define REPLACEMENTS 40
+
+static uint64_t handled;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	sm_counter_add(busy_counter, 1);
+	sm_histogram_observe_ns(busy_histogram, 3000000);
+	handled++;
+}
+
+static void *count_interrupted(void *arg)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
+	struct itimerspec spec = { { 0, 20000 }, { 0, 20000 } };
+	sigset_t set;
+	timer_t timer;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	CHECK(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0);
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+	CHECK(timer_settime(timer, 0, &spec, NULL) == 0);
+	count_on(arg);
+	CHECK(timer_delete(timer) == 0);
+	CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+	return NULL;
+}
+
+static void file__removed_under_signal_handlers__loses_no_count(void)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct sm *m = open_writer("w");
+	struct sm_reader *reader[REPLACEMENTS + 1];
+	uint64_t n = 0, sum = 0, observed = 0, before;
+	pthread_t thread;
+	sigset_t set;
+	unsigned i;
+
+	busy_counter = open_counter(m, "c_total");
+	busy_histogram = open_histogram(m, "h");
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+	CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+	CHECK(pthread_create(&thread, NULL, count_interrupted, &n) == 0);
+	for (i = 0; i < REPLACEMENTS; i++) {
+		before = __atomic_load_n(&handled, __ATOMIC_RELAXED);
+		WAIT_FOR(__atomic_load_n(&handled, __ATOMIC_RELAXED) > before + 20);
+		reader[i] = open_reader(test_path);
+		CHECK(unlink(test_path) == 0);
+		CHECK(sm_heartbeat(m) == 0);
+	}
+	__atomic_store_n(&busy_stop, 1, __ATOMIC_RELAXED);
+	CHECK(pthread_join(thread, NULL) == 0);
+	reader[REPLACEMENTS] = open_reader(test_path);
+	for (i = 0; i <= REPLACEMENTS; i++) {
+		const struct sm_snapshot *s = take(reader[i]);
+
+		sum += count_in(s, "c_total", SM_ALL_WRITERS);
+		observed += count_in(s, "h", SM_ALL_WRITERS);
+		sm_snapshot_free(s);
+		sm_reader_close(reader[i]);
+	}
+#if defined(__x86_64__)
+	CHECK_U64(sum, n + handled);
+	CHECK_U64(observed, n + handled);
+#else
+	/* Load, add and store are three instructions. */
+	CHECK(sum <= n + handled && observed <= n + handled);
+#endif
+	check_sane(test_path);
+}
+
 /* Another process made the new file first, of another shape: this one moves there. */
 static void file__replaced_by_another_process__is_moved_to(void)
 {
@@ -351,6 +427,7 @@ static void file__truncated_while_a_reader_looks__is_damage(void)
 
 static const struct test_case cases[] = {
 	TEST_CASE(file__removed_again_and_again__loses_no_count),
+	TEST_CASE(file__removed_under_signal_handlers__loses_no_count),
 	TEST_CASE(file__replaced_by_another_process__is_moved_to),
 	TEST_CASE(file__removed__is_made_anew_at_a_resolve),
 	TEST_CASE(file__that_cannot_be_made_anew__costs_no_count),

@@ -75,22 +75,26 @@ __attribute__((unused)) static struct sm_family *declare(const struct sm_family_
 	return f;
 }
 
+/* Where a public handle writes. */
+__attribute__((unused)) static sm_where_ place_of(const void *handle)
+{
+	return handle_of(handle)->place;
+}
+
 /* Cell i of a handle in lane l of the writer's slot. */
 __attribute__((unused)) static uint64_t *lane_word(const void *handle, unsigned l, unsigned i)
 {
-	const struct handle *h = handle;
 	const struct region *r = segment.m->region;
 
 	return region_lane(r, sm_lane_number(&r->geo, segment.m->slot, l)) +
-	       WHERE_BYTE(h->place) / 8 + i;
+	       WHERE_BYTE(place_of(handle)) / 8 + i;
 }
 
 /* The sum over the slot's lanes. */
 __attribute__((unused)) static uint64_t cell_sum(const void *handle, unsigned i)
 {
-	const struct handle *h = handle;
 	const struct region *r = segment.m->region;
-	uint32_t cell = WHERE_BYTE(h->place) / 8 + i;
+	uint32_t cell = WHERE_BYTE(place_of(handle)) / 8 + i;
 	uint64_t sum = 0;
 	unsigned l, lane;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_buckets.c - the histogram index against linear search. What is tested is the inline code
- * of shardmeter.h itself: this file's row points at a lane in ordinary memory.
+ * of shardmeter.h itself: this file's word leads to a lane in ordinary memory.
  */
 #include <errno.h>
 #include <math.h>
@@ -20,7 +20,6 @@
 #define ULP_BOUNDS 200
 
 static uint64_t lane[SM_MAX_BUCKETS + 16];
-static uintptr_t row[SM_ROW_ENTRIES_];
 
 static struct family_def def;
 
@@ -69,9 +68,10 @@ static void assert_counted(const struct buckets *b, uint32_t bucket, double v)
 
 static struct sm_histogram histogram_on(const struct buckets *b)
 {
-	row[2] = 0 - (uintptr_t)lane;
-	sm_row_ = row;
-	return (struct sm_histogram){ WHERE(2, 8), &b->pub };
+	const uint64_t key = UINT64_C(1) << 48;
+
+	sm_lane_ = key - (uintptr_t)lane;
+	return (struct sm_histogram){ key | 8 * sizeof(lane[0]), &b->pub };
 }
 
 static void check(const struct buckets *b, double v)

@@ -26,7 +26,7 @@ static struct sm_histogram *histogram(void)
 
 static struct sm_exemplar_rec *slot(const void *pub, unsigned i)
 {
-	const struct handle *h = pub;
+	const struct handle *h = handle_of(pub);
 
 	return region_exemplar(
 		segment.m->region, region_series(segment.m->region, h->series)->exemplar - 1 + i);

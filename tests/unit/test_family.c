@@ -51,7 +51,7 @@ static struct handle *handle(struct sm_family *f, const char *a, const char *b)
 {
 	struct sm_str v[2] = { SM_STR(a), SM_STR(b) };
 
-	return family_resolve(f, SM_COUNTER, v, 2);
+	return handle_of(family_resolve(f, SM_COUNTER, v, 2));
 }
 
 static void family__declared_twice__is_the_same_pointer(void **state)
@@ -77,10 +77,10 @@ static void series__resolved_twice__is_the_same_pointer(void **state)
 	char play[] = "xplayx";
 	struct sm_str part[2] = { { play + 1, 4 }, { "okay", 2 } };
 
-	assert_true(handle_bound(h) && h->pub.where);
+	assert_true(handle_bound(h) && h->pub->where);
 	assert_ptr_equal(handle(f, "play", "ok"), h);
 	assert_ptr_equal(
-		family_resolve(f, SM_COUNTER, part, 2), h); /* pointer and length, not text */
+		family_resolve(f, SM_COUNTER, part, 2), h->pub); /* pointer and length, not text */
 	assert_ptr_equal(family_find(f, part, 2), h);
 	assert_string_equal(h->values[0].ptr, "play");
 	assert_int_equal(h->values[1].len, 2);
@@ -140,15 +140,15 @@ static void handle__of_a_wrong_kind_or_count__is_the_null_one(void **state)
 	struct sm_str v[3] = { { "x", 1 }, { "y", 1 }, { "z", 1 } };
 	uint64_t before = refused(SM_REFUSED_INVALID);
 
-	assert_ptr_equal(family_resolve(f, SM_GAUGE, v, 2), &sm_null_handle);
-	assert_ptr_equal(family_resolve(f, SM_COUNTER, v, 1), &sm_null_handle);
-	assert_ptr_equal(family_resolve(f, SM_COUNTER, v, 3), &sm_null_handle);
-	assert_ptr_equal(family_resolve(f, SM_COUNTER, NULL, 0), &sm_null_handle);
+	assert_ptr_equal(family_resolve(f, SM_GAUGE, v, 2), &sm_null_public);
+	assert_ptr_equal(family_resolve(f, SM_COUNTER, v, 1), &sm_null_public);
+	assert_ptr_equal(family_resolve(f, SM_COUNTER, v, 3), &sm_null_public);
+	assert_ptr_equal(family_resolve(f, SM_COUNTER, NULL, 0), &sm_null_public);
 	assert_int_equal(refused(SM_REFUSED_INVALID), before + 4);
-	assert_ptr_equal(family_resolve(&sm_null_family, SM_COUNTER, v, 2), &sm_null_handle);
+	assert_ptr_equal(family_resolve(&sm_null_family, SM_COUNTER, v, 2), &sm_null_public);
 	assert_null(family_find(&sm_null_family, v, 2));
 	assert_int_equal(refused(SM_REFUSED_INVALID), before + 4); /* a null family is no mistake */
-	assert_int_equal(sm_null_handle.pub.where, 0);
+	assert_int_equal(sm_null_public.where, 0);
 }
 
 static void handle__beyond_the_cap__is_the_overflow_one(void **state)
@@ -175,7 +175,7 @@ static void handle__removed__is_null_until_resolved_again(void **state)
 	uint32_t record = h->series;
 
 	assert_int_equal(sm_remove(f, v, 2, 0), 0);
-	assert_int_equal(h->pub.where, 0);
+	assert_int_equal(h->pub->where, 0);
 	assert_false(handle_bound(h));
 	assert_int_equal(sm_remove(f, v, 2, 0), -ENOENT);
 	assert_int_equal(sm_remove(f, v, 1, 0), -EINVAL);
@@ -247,8 +247,8 @@ static void everything__with_any_allocation_failing__goes_on(void **state)
 			}
 			/* Afterwards as if nothing had been. */
 			f = declare(&o);
-			assert_true(handle_bound(
-				family_resolve(f, kinds[k], &(struct sm_str){ "after", 5 }, 1)));
+			assert_true(handle_bound(handle_of(
+				family_resolve(f, kinds[k], &(struct sm_str){ "after", 5 }, 1))));
 			assert_int_equal(sm_heartbeat(segment.m), 0);
 		}
 		assert_true(n < 19);		/* 64 families */

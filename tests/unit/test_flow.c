@@ -33,7 +33,7 @@ static struct sm_flow_type *command_type(uint64_t slow_ns)
 }
 
 /* The histogram of a flow that is there already, as the process' own table has it. */
-static struct handle *series(const char *family, const struct sm_str *values, size_t n)
+static struct handle_public *series(const char *family, const struct sm_str *values, size_t n)
 {
 	struct sm_family *f;
 	struct handle *h = NULL;
@@ -43,13 +43,13 @@ static struct handle *series(const char *family, const struct sm_str *values, si
 			h = family_find(f, values, n);
 	if (!h)
 		fail_msg("no such series of %s", family);
-	return h;
+	return h->pub;
 }
 
 static void assert_series(const char *family, const struct sm_str *values, size_t n, uint64_t b0,
 	uint64_t b1, uint64_t over, uint64_t sum_ns)
 {
-	struct handle *h = series(family, values, n);
+	struct handle_public *h = series(family, values, n);
 
 	assert_int_equal(cell_sum(h, 0), b0);
 	assert_int_equal(cell_sum(h, 1), b1);

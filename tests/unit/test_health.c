@@ -4,18 +4,20 @@
 
 #include "segment.h"
 
-static struct handle *series(const char *component, const char *critical)
+static struct handle_public *series(const char *component, const char *critical)
 {
 	struct sm_family *f = segment.m->families;
+	struct handle *h;
 
 	while (f && strcmp(f->def.name, "component_health") != 0)
 		f = f->next;
-	return f ? family_find(f, SM_LABELS(component, critical)) : NULL;
+	h = f ? family_find(f, SM_LABELS(component, critical)) : NULL;
+	return h ? h->pub : NULL;
 }
 
 static void assert_health(const char *component, const char *critical, double expected)
 {
-	struct handle *h = series(component, critical);
+	struct handle_public *h = series(component, critical);
 
 	assert_non_null(h);
 	assert_true(bits_double(*lane_word(h, 0, 0) ^ SM_UNSET) == expected);

@@ -33,7 +33,7 @@ static int set_up(void **state)
 	counter = sm_counter(
 		declare(&(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" }),
 		SM_NO_LABELS);
-	where = counter->where;
+	where = place_of(counter);
 	number = WHERE_ENTRY(where) / 2;
 	return 0;
 }
@@ -160,55 +160,181 @@ static void lane__of_an_ended_thread__is_taken_by_the_next(void **state)
 	assert_ptr_equal(s[0].cell, s[1].cell);
 }
 
-static void *row_of(void *arg)
+/* That a thread knows the shared lane from a gauge says nothing of counts. */
+static void shared_lane__with_its_first_count__is_said_to_have_counts(void **state)
 {
-	*(const uintptr_t **)arg = sm_row_here_();
+	struct sm_gauge *g =
+		sm_gauge(declare(&(struct sm_family_options){ .kind = SM_GAUGE, .name = "g" }),
+			SM_NO_LABELS);
+	const struct sm_slot *s = writer_slot(segment.m);
+
+	sm_gauge_set(g, 1);
+	sm_gauge_add(g, 1);
+	sm_gauge_add(g, 1);
+	assert_int_equal(s->written, 0);
+	sm_counter_add_signal(counter, 1);
+	assert_int_equal(s->written, 1);
+	sm_counter_add(counter, 1);
+	assert_int_equal(s->written, 3);
+	assert_int_equal(*lane_word(counter, 0, 0), 1);
+}
+
+/* More threads, one after the other, than there are rows. */
+static void rows__of_ended_threads__are_used_again(void **state)
+{
+	struct seen s = { 0 };
+	unsigned i;
+
+	for (i = 0; i < 1100; i++)
+		in_thread(look, &s);
+	wait_for_free_lanes(2);
+	in_thread(look, &s);
+	assert_false(s.shared);
+}
+
+/* ---- the inline region --------------------------------------------------------------------- */
+
+#define KEY(x) ((x) >> 48)
+
+static void *word_of(void *arg)
+{
+	sm_counter_add(counter, 1);
+	*(uint64_t *)arg = sm_lane_;
 	return NULL;
 }
 
-static void row__of_an_ended_thread__is_taken_by_a_later_one(void **state)
+static void word__of_a_thread__leads_to_its_own_cell(void **state)
 {
-	const uintptr_t *first, *next, *mine = sm_row_here_();
-	unsigned tries;
+	uint64_t other;
 
-	assert_ptr_equal(sm_row_here_(), mine);
-	in_thread(row_of, &first);
-	assert_ptr_not_equal(first, mine);
-	for (tries = 0; tries < 200; tries++) {
-		in_thread(row_of, &next);
-		if (next == first)
-			return;
-		usleep(1000);
-	}
-	fail_msg("rows are not used again");
+	sm_lane_ = SM_NO_LANE_;
+	sm_counter_add(counter, 1);
+	assert_int_equal(sm_lane_, lane_inline_word());
+	assert_int_equal(KEY(counter->where), KEY(sm_lane_ - 1) + 1);
+	assert_ptr_equal((uint64_t *)(uintptr_t)(counter->where - sm_lane_),
+			 lane_word(counter, 1, 0));
+	in_thread(word_of, &other);
+	assert_ptr_equal((uint64_t *)(uintptr_t)(counter->where - other), lane_word(counter, 2, 0));
 }
 
-static void row__of_a_thread__has_no_entry_nowhere(void **state)
+static void word__of_an_earlier_claim__finds_nothing(void **state)
 {
-	const uintptr_t *row;
+	struct sm_counter *before = counter;
+	uint64_t lane, key = KEY(counter->where);
+	uintptr_t cell;
 
 	sm_counter_add(counter, 1);
-	row = sm_row_here_();
-	assert_int_equal(row[0], 0);
-	assert_int_equal(row[1], 0);
-	assert_int_not_equal(row[2 * number], 0);
-}
-
-static void region__closed__leaves_every_row(void **state)
-{
-	const uintptr_t *row;
-	unsigned free_before;
-
-	sm_counter_add(counter, 1);
-	row = sm_row_here_();
-	free_before = lanes_free(number);
-	assert_true(lanes_claimed(number) && free_before < 2);
+	lane = sm_lane_now_();
+	assert_true(sm_find_(lane, counter->where, &cell));
 	sm_close(segment.m);
-	assert_false(lanes_claimed(number));
-	assert_int_equal(row[2 * number], 0);
-	assert_int_equal(counter->where, 0);
-	sm_counter_add(counter, 1);
+	assert_false(sm_find_(lane, counter->where, &cell));
+	assert_int_equal(lanes_inline(), 0);
+	assert_int_equal(lane_inline_word(), SM_NO_LANE_);
 	assert_int_equal(lanes_prepared(number), 0);
+	assert_false(lanes_claimed(number));
+	segment_open_as("unit", 0);
+	counter = sm_counter(
+		declare(&(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" }),
+		SM_NO_LABELS);
+	assert_int_equal(KEY(counter->where), key - 1);
+	/* This file's word is from before; it is replaced by the update that finds out. */
+	assert_int_equal(sm_lane_, lane);
+	assert_false(sm_find_(lane, counter->where, &cell));
+	sm_counter_add(before, 1);
+	sm_counter_add(counter, 1);
+	sm_counter_add(counter, 1);
+	assert_true(sm_find_(sm_lane_now_(), counter->where, &cell));
+	assert_int_equal(cell_sum(counter, 0), 3);
+}
+
+/* As a signal handler may do it: it comes between the word and `where`, and has a new word. */
+static void word__read_before_the_file_is_replaced__finds_nothing(void **state)
+{
+	sm_where_ before = counter->where;
+	uintptr_t cell;
+	uint64_t lane;
+
+	sm_counter_add(counter, 1);
+	lane = sm_lane_now_();
+	assert_int_equal(unlink(segment.path), 0);
+	assert_int_equal(sm_heartbeat(segment.m), 0);
+	sm_counter_add(counter, 1);
+	assert_true(KEY(counter->where) < KEY(before) && sm_lane_ < lane);
+	assert_false(sm_find_(lane, counter->where, &cell));
+	assert_int_equal(*lane_word(counter, 1, 0), 1);
+}
+
+/* Without a key there is no inline path but that of gauges. */
+static void keys__used_up__leave_the_functions(void **state)
+{
+	struct sm_gauge *g;
+
+	sm_close(segment.m);
+	lanes_keys_left = 1;
+	segment_open_as("unit", 0);
+	assert_int_equal(lanes_inline(), 1);
+	assert_int_equal(lanes_keys_left, 0);
+	assert_int_equal(unlink(segment.path), 0);
+	assert_int_equal(sm_heartbeat(segment.m), 0);
+	assert_int_equal(sm_heartbeat(segment.m), 0);
+	assert_int_equal(lanes_inline(), 0);
+	counter = sm_counter(
+		declare(&(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" }),
+		SM_NO_LABELS);
+	g = sm_gauge(declare(&(struct sm_family_options){ .kind = SM_GAUGE, .name = "g" }),
+		SM_NO_LABELS);
+	assert_true(counter->where == 0 && g->where != 0);
+	sm_counter_add(counter, 2);
+	sm_counter_add(counter, 2);
+	sm_gauge_set(g, 7);
+	assert_int_equal(*lane_word(counter, 1, 0), 4);
+	assert_true(bits_double(*lane_word(g, 0, 0) ^ SM_UNSET) == 7);
+	lanes_keys_left = 1000;
+}
+
+static void region__too_high_for_a_key__has_none(void **state)
+{
+	uint32_t left = lanes_keys_left;
+
+	assert_int_equal(process_lock(), 0);
+	lanes_inline_begin(number, (uintptr_t)UINT64_C(0x1000000000000));
+	assert_int_equal(lanes_inline(), 0);
+	assert_int_equal(lane_inline_word(), SM_NO_LANE_);
+	assert_int_equal(lanes_keys_left, left);
+	lanes_inline_begin(number, (uintptr_t)UINT64_C(0xffffffffffff));
+	assert_int_equal(lanes_inline(), number);
+	assert_int_equal(lanes_keys_left, left - 1);
+	process_unlock();
+}
+
+/* One region has it; when that is given up the next, at its heartbeat. */
+static void writers__two_in_a_process__both_count(void **state)
+{
+	struct sm *first = segment.m;
+	struct sm_counter *c, *mine = counter;
+	struct sm_gauge *g;
+
+	segment_open_as("other", 0);
+	c = sm_counter(
+		declare(&(struct sm_family_options){ .kind = SM_COUNTER, .name = "c_total" }),
+		SM_NO_LABELS);
+	g = sm_gauge(declare(&(struct sm_family_options){ .kind = SM_GAUGE, .name = "g" }),
+		SM_NO_LABELS);
+	assert_true(mine->where && !c->where && g->where);
+	sm_counter_add(mine, 1);
+	sm_counter_add(c, 10);
+	sm_counter_add(mine, 1);
+	sm_counter_add(c, 10);
+	assert_int_equal(*lane_word(c, 1, 0), 20);	/* a lane of the thread's own */
+	sm_heartbeat(segment.m);
+	assert_int_equal(c->where, 0);
+	sm_close(first);
+	assert_int_equal(c->where, 0);
+	sm_heartbeat(segment.m);
+	assert_int_not_equal(c->where, 0);
+	sm_counter_add(c, 10);
+	sm_counter_add(c, 10);
+	assert_int_equal(*lane_word(c, 1, 0), 40);
 }
 
 /* Every region takes a number; there are so many of them. */
@@ -224,7 +350,7 @@ static void numbers__of_regions__run_out_in_good_order(void **state)
 	for (i = 0; i < n; i++)
 		lanes_region_free((unsigned)taken[i]);
 	assert_true(lanes_region_new(segment.m) > 0);
-	for (i = 1; i < LANE_REGIONS; i++)
+	for (i = 1; i < (int)LANE_REGIONS; i++)
 		if ((unsigned)i != number)
 			lanes_region_free((unsigned)i);
 	process_unlock();
@@ -270,16 +396,19 @@ static void mutex__of_the_process__is_one(void **state)
 
 static int child_of_fork(void)
 {
-	const uintptr_t *row = sm_row_here_();
+	uint64_t lane = sm_lane_;
 	bool shared;
 
-	if (lanes_claimed(number) || lanes_prepared(number) || row[2 * number])
+	if (lanes_claimed(number) || lanes_prepared(number) || counter->where ||
+	    lane_inline_word() != SM_NO_LANE_)
 		return 1;
 	if (!process_trylock())		/* its parent may have had it */
 		return 2;
 	process_unlock();
 	if (!lane_cell(where, 1, &shared) || shared || !lanes_claimed(number))
 		return 3;
+	if (counter->where >= lane || lane_inline_word() >= lane || lane_inline_word() > counter->where)
+		return 4;
 	return 0;
 }
 
@@ -325,9 +454,14 @@ int main(void)
 		lane_test(cell__of_nowhere__is_null),
 		lane_test(threads__at_the_same_time__have_different_lanes),
 		lane_test(lane__of_an_ended_thread__is_taken_by_the_next),
-		lane_test(row__of_an_ended_thread__is_taken_by_a_later_one),
-		lane_test(row__of_a_thread__has_no_entry_nowhere),
-		lane_test(region__closed__leaves_every_row),
+		lane_test(shared_lane__with_its_first_count__is_said_to_have_counts),
+		lane_test(rows__of_ended_threads__are_used_again),
+		lane_test(word__of_a_thread__leads_to_its_own_cell),
+		lane_test(word__of_an_earlier_claim__finds_nothing),
+		lane_test(word__read_before_the_file_is_replaced__finds_nothing),
+		lane_test(keys__used_up__leave_the_functions),
+		lane_test(region__too_high_for_a_key__has_none),
+		lane_test(writers__two_in_a_process__both_count),
 		lane_test(numbers__of_regions__run_out_in_good_order),
 		lane_test(mutex__of_the_process__is_one),
 		lane_test(child__of_fork__starts_without_lanes),

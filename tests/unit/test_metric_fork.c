@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // SKIP-UNDER: arm64 qemu-user takes MADV_WIPEONFORK and does nothing
 /* test_metric_fork.c - the first thing that a forked child does with each metric type. */
+#include <pthread.h>
 #include <sys/wait.h>
 
 #include "ring.h"
@@ -73,6 +74,121 @@ static void counter__in_a_child__goes_to_its_slot(void **state)
 	assert_true(bits_double(cell_sum(d, 0)) == 1);
 }
 
+/* The library's own source files have words for their threads, too. Which of them notices the fork
+ * first, the other has an inherited one. */
+static uint64_t so_far;		/* counted by children before: they have the slot in turn */
+
+static int count_there_first(void)
+{
+	uint64_t lane = sm_lane_;
+
+	if (c->where || h->where || h->buckets)
+		return 1;
+	sm_counter_add_fn(c, 5);
+	if (!is_a_child() || sm_lane_ != lane || !c->where || c->where >= lane || !h->buckets)
+		return 2;
+	sm_counter_add(c, 5);
+	sm_histogram_observe(h, .001);
+	sm_histogram_observe_fn(h, .001);
+	return sm_lane_ < lane && cell_sum(c, 0) == so_far + 10 && cell_sum(h, 0) == 2 + so_far / 5
+		       ? 0
+		       : 3;
+}
+
+static int count_here_first(void)
+{
+	sm_counter_add(c, 5);
+	sm_counter_add_fn(c, 5);
+	sm_histogram_observe(h, .001);
+	sm_histogram_observe_fn(h, .001);
+	return is_a_child() && cell_sum(c, 0) == so_far + 10 && cell_sum(h, 0) == 2 + so_far / 5 ? 0
+												  : 1;
+}
+
+static void words__of_all_source_files__are_not_the_parents(void **state)
+{
+	unsigned i;
+
+	so_far = 0;
+	for (i = 0; i < 3; i++) {
+		sm_counter_add(c, 1);
+		sm_counter_add_fn(c, 1);
+		sm_histogram_observe(h, .001);
+		sm_histogram_observe_fn(h, .001);
+		in_child(count_there_first);
+		so_far += 10;
+		in_child(count_here_first);
+		so_far += 10;
+	}
+	assert_int_equal(cell_sum(c, 0), 6);
+	assert_int_equal(cell_sum(h, 0), 6);
+}
+
+static void *count_in_thread(void *arg)
+{
+	sm_counter_add(c, 5);
+	sm_counter_add_fn(c, 5);
+	return arg;
+}
+
+/* The claim is another thread's; this one has words of the parent's. And so on, down the line. */
+static unsigned generation;
+
+static int count_beside_a_thread(void)
+{
+	pthread_t thread;
+	uint32_t slot = segment.m->slot;
+
+	if (pthread_create(&thread, NULL, count_in_thread, NULL) != 0 ||
+	    pthread_join(thread, NULL) != 0 || segment.m->slot == slot)
+		return 1;
+	sm_counter_add(c, 5);
+	sm_counter_add_fn(c, 5);
+	if (cell_sum(c, 0) != 20)
+		return 2;
+	if (++generation < 5)
+		in_child(count_beside_a_thread);
+	return cell_sum(c, 0) == 20 ? 0 : 3;
+}
+
+static void words__of_threads_and_grandchildren__are_their_own(void **state)
+{
+	sm_counter_add(c, 1);
+	sm_counter_add_fn(c, 1);
+	in_child(count_beside_a_thread);
+	assert_int_equal(cell_sum(c, 0), 2);
+}
+
+/* A series that is found without a lock is so in a child, too, before it claims and afterwards. */
+static int look_up(void)
+{
+	struct sm_family *f = segment.m->families;
+	struct sm_counter *found;
+
+	while (strcmp(f->def.name, "l_total") != 0)
+		f = f->next;
+	found = sm_counter(f, SM_LABELS("play", "ok"));
+	if (is_a_child() || handle_of(found)->pub->lens)
+		return 1;
+	sm_counter_add(found, 3);
+	return is_a_child() && handle_of(found)->pub->lens &&
+			       sm_counter(f, SM_LABELS("play", "ok")) == found &&
+			       cell_sum(found, 0) == 3
+		       ? 0
+		       : 2;
+}
+
+static void series__of_the_parent__is_found_in_a_child(void **state)
+{
+	struct sm_counter *l = sm_counter(declare(&(struct sm_family_options){
+		.kind = SM_COUNTER, .name = "l_total", .labels = { "a", "b" } }),
+		SM_LABELS("play", "ok"));
+
+	sm_counter_add(l, 1);
+	in_child(look_up);
+	assert_int_equal(cell_sum(l, 0), 1);
+}
+
 static int set_gauge(void)
 {
 	sm_gauge_set(g, 3);
@@ -107,7 +223,7 @@ static int observe(void)
 {
 	sm_histogram_observe_ns(h, 1);
 	sm_histogram_observe(h, .001);
-	return is_a_child() && cell_sum(h, 0) == 2 && cell_sum(h, h->buckets->sum) == 1000001 ? 0
+	return is_a_child() && cell_sum(h, 0) == 2 && cell_sum(h, handle_buckets(handle_of(h))->sum) == 1000001 ? 0
 											      : 1;
 }
 
@@ -121,7 +237,7 @@ static void histogram__in_a_child__goes_to_its_slot(void **state)
 static struct sm_exemplar_rec *exemplar(void)
 {
 	return region_exemplar(segment.m->region,
-		region_series(segment.m->region, ((struct handle *)c)->series)->exemplar - 1);
+		region_series(segment.m->region, handle_of(c)->series)->exemplar - 1);
 }
 
 static int attach(void)
@@ -238,6 +354,9 @@ int main(void)
 		/* Before sm_flow_declare() every id comes from the kernel. */
 		cmocka_unit_test(ids__of_children__differ),
 		fork_test(counter__in_a_child__goes_to_its_slot),
+		fork_test(words__of_all_source_files__are_not_the_parents),
+		fork_test(words__of_threads_and_grandchildren__are_their_own),
+		fork_test(series__of_the_parent__is_found_in_a_child),
 		fork_test(gauge__in_a_child__is_its_own),
 		fork_test(histogram__in_a_child__goes_to_its_slot),
 		fork_test(exemplar__in_a_child__names_its_slot),

@@ -45,7 +45,7 @@ static void info__set__is_there(void **state)
 	assert_int_equal(sm_info_set(f, SM_LABELS("2.14")), 0);
 	h = family_find(f, SM_LABELS("2.14"));
 	assert_non_null(h);
-	assert_int_equal(*lane_word(h, 0, 0), 1);
+	assert_int_equal(*lane_word(h->pub, 0, 0), 1);
 }
 
 static void info__that_cannot_be__is_an_error(void **state)

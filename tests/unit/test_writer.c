@@ -17,14 +17,9 @@ static struct sm_counter *counter(const char *name)
 		SM_NO_LABELS);
 }
 
-static struct handle *handle_of_(const void *pub)
-{
-	return (struct handle *)(uintptr_t)pub;
-}
-
 static bool holds(const void *pub)
 {
-	uint32_t bit = series_bit(segment.m->region, handle_of_(pub)->series);
+	uint32_t bit = series_bit(segment.m->region, handle_of(pub)->series);
 
 	return region_holds(segment.m->region, segment.m->slot)[bit / 64] >> (bit % 64) & 1;
 }
@@ -76,7 +71,7 @@ static void handle__bound__is_held_and_has_memory(void **state)
 {
 	struct sm_counter *c = counter("c_total");
 	const struct region *r = segment.m->region;
-	uint32_t page = WHERE_BYTE(c->where) / SM_PAGE;
+	uint32_t page = WHERE_BYTE(place_of(c)) / SM_PAGE;
 	unsigned l;
 
 	assert_true(holds(c));
@@ -85,7 +80,7 @@ static void handle__bound__is_held_and_has_memory(void **state)
 			region_page_reserved(r, sm_lane_number(&r->geo, segment.m->slot, l), page),
 			l < 2);
 	assert_true(region_page_reserved(r, 0, page) && region_page_reserved(r, 1, page));
-	assert_int_equal(sm_remove(handle_of_(c)->family, SM_NO_LABELS, 0), 0);
+	assert_int_equal(sm_remove(handle_of(c)->family, SM_NO_LABELS, 0), 0);
 	assert_int_equal(c->where, 0);
 }
 
@@ -101,18 +96,18 @@ static void lane__prepared_later__has_memory_for_all(void **state)
 			SM_NO_LABELS);
 	const struct region *r = segment.m->region;
 	unsigned lane = sm_lane_number(&r->geo, segment.m->slot, 2);
-	uint32_t last = (WHERE_BYTE(h->where) + handle_cells(handle_of_(h)) * 8 - 1) / SM_PAGE;
+	uint32_t last = (WHERE_BYTE(place_of(h)) + handle_cells(handle_of(h)) * 8 - 1) / SM_PAGE;
 
 	assert_int_equal(process_lock(), 0);
 	assert_int_equal(writer_prepare_lanes(segment.m, 2), 0);
 	process_unlock();
 	assert_int_equal(lanes_prepared(segment.m->number), 2);
-	assert_true(region_page_reserved(r, lane, WHERE_BYTE(h->where) / SM_PAGE));
+	assert_true(region_page_reserved(r, lane, WHERE_BYTE(place_of(h)) / SM_PAGE));
 	assert_true(region_page_reserved(r, lane, last));
 	/* Not for a gauge, which is in the shared lane only. */
-	assert_false(region_page_reserved(r, lane, WHERE_BYTE(g->where) / SM_PAGE));
+	assert_false(region_page_reserved(r, lane, WHERE_BYTE(place_of(g)) / SM_PAGE));
 	assert_true(region_page_reserved(r, sm_lane_number(&r->geo, segment.m->slot, 0),
-					 WHERE_BYTE(g->where) / SM_PAGE));
+					 WHERE_BYTE(place_of(g)) / SM_PAGE));
 	/* No more than there are. */
 	assert_int_equal(process_lock(), 0);
 	assert_int_equal(writer_prepare_lanes(segment.m, 60), 0);
@@ -158,8 +153,10 @@ static void file__removed__is_followed_by_handles_and_gauges(void **state)
 	const struct region *old = segment.m->region;
 	uint64_t *old_cell, *old_gauge;
 	sm_where_ old_where = c->where;
+	uint64_t old_lane;
 
 	sm_counter_add(c, 5);
+	old_lane = sm_lane_;
 	sm_gauge_set(g, 2);
 	sm_gauge_set(recent, 9);
 	old_cell = lane_word(c, 1, 0);
@@ -168,7 +165,7 @@ static void file__removed__is_followed_by_handles_and_gauges(void **state)
 	assert_int_equal(sm_heartbeat(segment.m), 0);
 	assert_ptr_not_equal(segment.m->region, old);
 	assert_ptr_equal(segment.m->region->older, old);
-	assert_true(c->where != old_where && handle_bound(handle_of_(c)));
+	assert_true(c->where != old_where && handle_bound(handle_of(c)));
 	assert_true(holds(c) && holds(g));
 	assert_int_equal(*old_cell, 5);			/* stays where it was counted */
 	assert_int_equal(cell_sum(c, 0), 0);
@@ -180,7 +177,8 @@ static void file__removed__is_followed_by_handles_and_gauges(void **state)
 	assert_int_equal(cell_sum(c, 0), 7);
 	assert_int_equal(*old_cell, 5);
 	/* An update that was on its way goes to the old file. */
-	((struct handle *)(void *)c)->pub.where = old_where;
+	c->where = old_where;
+	sm_lane_ = old_lane;
 	sm_counter_add(c, 1);
 	assert_int_equal(*old_cell, 6);
 }
@@ -199,7 +197,7 @@ static void file__that_cannot_be_made__is_an_error_each_time(void **state)
 	sm_counter_add(c, 1);
 	assert_int_equal(cell_sum(c, 0), 1);
 	/* A new series finds no place, and is counted as refused. */
-	assert_false(handle_bound(handle_of_(sm_counter(
+	assert_false(handle_bound(handle_of(sm_counter(
 		sm_declare(segment.m,
 			&(struct sm_family_options){ .kind = SM_COUNTER, .name = "new_total" },
 			&diag),
@@ -312,7 +310,7 @@ static void series__removed_by_another__begins_anew(void **state)
 	assert_int_equal(status, 0);
 	segment.m = mine;
 	assert_int_equal(sm_heartbeat(mine), 0);
-	assert_true(handle_bound(handle_of_(c)) && holds(c));
+	assert_true(handle_bound(handle_of(c)) && holds(c));
 	sm_counter_add(c, 2);
 	assert_int_equal(cell_sum(c, 0), 2);
 }
