@@ -206,7 +206,8 @@ static int group(struct call *c, const struct past *past, struct lines *l, struc
 				return rc;
 		}
 		l->member[l->nmembers++] = (struct member){ .series = found[i].series,
-			.segment = found[i].segment, .line = &l->line[l->n - 1] };
+			.segment = (uint16_t)found[i].segment, .line = &l->line[l->n - 1],
+			.is_histogram = found[i].series->family->kind == SM_HISTOGRAM };
 	}
 	return 0;
 }
@@ -233,7 +234,7 @@ void lines_free(struct lines *l)
 	size_t i;
 
 	for (i = 0; i < l->nmembers; i++)
-		free(l->member[i].counts);
+		free(l->member[i].histogram);
 	for (i = 0; i < l->n; i++)
 		if (l->line[i].state) {
 			free(l->line[i].state->counts);

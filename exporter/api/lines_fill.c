@@ -24,8 +24,9 @@ struct walk {
 	struct member **member;		/* by series id */
 	uint8_t *wanted;
 	uint32_t limit;			/* of ids */
-	int have_last;			/* the row before this one */
-	struct moment last, now;
+	size_t nrows, cap;
+	struct moment *row;		/* when each was taken; the last is the one being read */
+	double seconds;			/* from the row before it */
 	size_t step;
 };
 
@@ -41,9 +42,9 @@ static double elapsed(const struct moment *from, const struct moment *to)
 	return to->at_ms > from->at_ms ? (double)(to->at_ms - from->at_ms) / 1e3 : 0;
 }
 
-static struct quantity value_quantity(const struct history_value *v)
+static struct quantity value_quantity(const struct member *m, const struct history_value *v)
 {
-	if (v->series->family->kind == SM_HISTOGRAM)
+	if (m->is_histogram)
 		return quantity_count(v->count);
 	if (!v->is_integer || (!v->is_signed && v->units > INT64_MAX))
 		return quantity_double(v->value);
@@ -80,81 +81,101 @@ static unsigned line_bucket(const struct line *line, const struct history_family
 }
 
 /* Keep the buckets; add what is new in them to the line. is_new: all of it is. */
-static int take_buckets(struct walk *w, struct member *m, const struct history_value *v,
+static void take_buckets(const struct walk *w, struct member *m, const struct history_value *v,
 	int has_before, int is_new)
 {
 	const struct history_family *f = m->series->family;
-	uint64_t *to = m->line->state->row_counts, old;
+	uint64_t *to = m->line->state->row_counts, *counts = m->histogram->counts, old;
 	size_t i;
 	unsigned at;
 
-	if (!m->counts) {
-		w->l->nbuckets += f->nunited + 1u;
-		if (w->l->nbuckets > LINES_BUCKETS_MAX)
-			return call_fail(w->c, 422, "too_many_series", "match[]", "the histograms that "
-				"match have more than %u buckets: narrow match[]",
-				LINES_BUCKETS_MAX);
-		m->counts = calloc(f->nunited + 1u, sizeof(*m->counts));
-		if (!m->counts)
-			return -ENOMEM;
-	}
+	if (w->l->q->fn != LINES_QUANTILE)
+		return;
 	for (i = 0; i < v->nbuckets; i++) {
 		at = v->buckets[i].index;
-		old = is_new || v->buckets[i].count < m->counts[at] ? 0 : m->counts[at];
-		m->counts[at] = v->buckets[i].count;
+		old = is_new || v->buckets[i].count < counts[at] ? 0 : counts[at];
+		counts[at] = v->buckets[i].count;
 		if (has_before)
 			to[line_bucket(m->line, f, at)] += v->buckets[i].count - old;
 	}
+}
+
+static int make_histogram(struct walk *w, struct member *m)
+{
+	size_t n = w->l->q->fn == LINES_QUANTILE ? m->series->family->nunited + 1u : 0;
+
+	w->l->nbuckets += n;
+	if (w->l->nbuckets > LINES_BUCKETS_MAX)
+		return call_fail(w->c, 422, "too_many_series", "match[]", "the histograms that match "
+			"have more than %u buckets: narrow match[]", LINES_BUCKETS_MAX);
+	m->histogram = calloc(1, sizeof(*m->histogram) + n * sizeof(m->histogram->counts[0]));
+	return m->histogram ? 0 : -ENOMEM;
+}
+
+/* What a histogram has counted more than in its row before. */
+static int take_histogram(struct walk *w, struct member *m, const struct history_value *v,
+	int has_before, int is_new)
+{
+	struct line_state *s = m->line->state;
+	int rc = m->histogram ? 0 : make_histogram(w, m);
+
+	if (rc < 0)
+		return rc;
+	take_buckets(w, m, v, has_before, is_new);
+	if (has_before) {
+		s->row_count += is_new ? v->count : v->count - m->histogram->count;
+		s->row_sum += is_new ? v->sum.value : sum_difference(&m->histogram->sum, &v->sum);
+	}
+	m->histogram->count = v->count;
+	m->histogram->sum = v->sum;
 	return 0;
 }
 
-/* What was counted since the member's row before; all of it if it began, or began anew, since. */
+/*
+ * What was counted since the member's row before; all of it if it began, or began anew, since. Without
+ * time between the rows the difference is of the next one.
+ */
 static int take_difference(struct walk *w, struct member *m, const struct history_value *v,
 	struct quantity now)
 {
 	struct line_state *s = m->line->state;
-	const struct moment *before = m->seen ? &m->at : &w->last;
-	int is_new = !m->seen && m->series->created_real_ns > w->last.real_ns && w->have_last;
-	double seconds = m->seen || is_new ? elapsed(before, &w->now) : 0;
-	struct quantity more;
-	int rc = 0;
+	const struct moment *here = &w->row[w->nrows - 1];
+	uint32_t before = m->row;
+	int is_new = 0;
+	double seconds = 0;
 
-	if (m->seen && quantity_less(now, m->value))
+	if (!before && w->nrows > 1 && m->series->created_real_ns > here[-1].real_ns) {
+		before = (uint32_t)w->nrows - 1;
 		is_new = 1;
-	more = is_new ? now : quantity_add(now, m->value, -1);
-	if (w->l->q->fn == LINES_QUANTILE)
-		rc = take_buckets(w, m, v, seconds > 0, is_new);
-	if (rc < 0 || seconds <= 0)
-		return rc;
-	s->row_increase = quantity_add(s->row_increase, more, 1);
-	s->row_rate += more.value / seconds;
-	s->row_seconds = seconds > s->row_seconds ? seconds : s->row_seconds;
-	if (v->series->family->kind == SM_HISTOGRAM) {
-		s->row_count += is_new ? v->count : v->count - m->count;
-		s->row_sum += is_new ? v->sum.value : sum_difference(&m->sum, &v->sum);
 	}
-	return 0;
+	if (before)
+		seconds = before + 1 == w->nrows ? w->seconds : elapsed(&w->row[before - 1], here);
+	if (m->row && seconds <= 0)
+		return 0;
+	is_new |= m->row && quantity_less(now, m->value);
+	if (seconds > 0) {
+		struct quantity more = is_new ? now : quantity_add(now, m->value, -1);
+
+		quantity_collect(&s->row_increase, &more);
+		if (before + 1 == w->nrows)
+			s->row_amount += more.value;
+		else
+			s->row_rate += more.value / seconds;
+		s->row_seconds = seconds > s->row_seconds ? seconds : s->row_seconds;
+	}
+	m->row = (uint32_t)w->nrows;
+	m->value = now;
+	return m->is_histogram ? take_histogram(w, m, v, seconds > 0, is_new) : 0;
 }
 
 static int take_value(struct walk *w, struct member *m, const struct history_value *v)
 {
-	struct quantity now = value_quantity(v);
-	int rc;
+	struct quantity now = value_quantity(m, v);
 
-	if (w->l->q->fn == LINES_VALUE) {
-		m->line->state->row_value = quantity_add(m->line->state->row_value, now, 1);
-		return 0;
-	}
-	/* Without time between the rows the difference is of the next one. */
-	if (m->seen && elapsed(&m->at, &w->now) <= 0)
-		return 0;
-	rc = take_difference(w, m, v, now);
-	m->seen = 1;
-	m->at = w->now;
-	m->value = now;
-	m->count = v->count;
-	m->sum = v->sum;
-	return rc;
+	if (w->l->q->fn != LINES_VALUE)
+		return take_difference(w, m, v, now);
+	quantity_collect(&m->line->state->row_value, &now);
+	return 0;
 }
 
 /* ---- the end of a row ----------------------------------------------------------------------- */
@@ -186,10 +207,14 @@ static void end_row_quantiles(const struct lines_question *q, const struct line 
 	memset(s->row_counts, 0, (n + 1) * sizeof(*s->row_counts));
 }
 
-static void end_row(const struct lines_question *q, const struct line *line)
+static void end_row(const struct lines_question *q, const struct line *line, double seconds)
 {
 	struct line_state *s = line->state;
 
+	quantity_settle(&s->row_value);
+	quantity_settle(&s->row_increase);
+	if (seconds > 0)
+		s->row_rate += s->row_amount / seconds;
 	if (s->row_value.is_set) {
 		s->value = s->row_value;
 		widen(&s->min, &s->max, s->row_value);
@@ -209,7 +234,7 @@ static void end_row(const struct lines_question *q, const struct line *line)
 	if (q->fn == LINES_QUANTILE)
 		end_row_quantiles(q, line);
 	s->row_value = s->row_increase = (struct quantity){ 0 };
-	s->row_rate = s->row_seconds = s->row_sum = 0;
+	s->row_amount = s->row_rate = s->row_seconds = s->row_sum = 0;
 	s->row_count = 0;
 }
 
@@ -305,14 +330,13 @@ static int take_row(struct walk *w)
 	int rc;
 
 	while ((rc = history_next_value(w->past->history, &v)) > 0) {
-		rc = v.series->id < w->limit && w->member[v.series->id] ?
-			take_value(w, w->member[v.series->id], &v) : 0;
+		rc = v.id < w->limit && w->member[v.id] ? take_value(w, w->member[v.id], &v) : 0;
 		if (rc < 0)
 			return rc;
 	}
 	for (i = 0; i < w->l->n; i++)
 		if (w->l->line[i].state->segment == w->segment)
-			end_row(w->l->q, &w->l->line[i]);
+			end_row(w->l->q, &w->l->line[i], w->seconds);
 	/* The rest of a damaged row is not there; the next row is. */
 	if (rc == -EBADMSG && !history_damaged(w->past->history)) {
 		w->l->unreadable++;
@@ -341,6 +365,27 @@ static int seek(struct walk *w)
 	return 0;
 }
 
+/* Remember when a row was taken. */
+static int add_row(struct walk *w, const struct history_row *row)
+{
+	struct moment *grown;
+
+	if (w->nrows == w->cap) {
+		w->cap = w->cap ? w->cap * 2 : 512;
+		grown = realloc(w->row, w->cap * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		w->row = grown;
+	}
+	w->row[w->nrows] = (struct moment){ row->at_ms, row->taken_real_ns, row->taken_boot_ns,
+		{ 0 } };
+	memcpy(w->row[w->nrows].boot_id, row->boot_id, sizeof(row->boot_id));
+	w->nrows++;
+	w->seconds = w->nrows > 1 ? elapsed(&w->row[w->nrows - 2], &w->row[w->nrows - 1]) : 0;
+	w->l->rows++;
+	return 0;
+}
+
 static int walk(struct walk *w)
 {
 	struct history_row row = { 0 };
@@ -364,14 +409,11 @@ static int walk(struct walk *w)
 		if (step != w->step)
 			end_step(w);
 		w->step = step;
-		w->now = (struct moment){ row.at_ms, row.taken_real_ns, row.taken_boot_ns, { 0 } };
-		memcpy(w->now.boot_id, row.boot_id, sizeof(row.boot_id));
-		rc = take_row(w);
+		rc = add_row(w, &row);
+		if (rc == 0)
+			rc = take_row(w);
 		if (rc < 0)
 			return rc;
-		w->last = w->now;
-		w->have_last = 1;
-		w->l->rows++;
 	}
 	end_step(w);
 	return 0;
@@ -413,6 +455,7 @@ int lines_fill(struct call *c, const struct past *past, struct lines *l)
 		rc = index_members(&w);
 		if (rc == 0 && w.limit)
 			rc = walk(&w);
+		free(w.row);
 		free(w.member);
 		free(w.wanted);
 	}

@@ -44,12 +44,37 @@ static inline struct quantity quantity_add(struct quantity a, struct quantity b,
 	if (a.is_exact && b.is_exact && a.decimals == b.decimals &&
 		!(sign > 0 ? __builtin_add_overflow(a.units, b.units, &units) :
 		__builtin_sub_overflow(a.units, b.units, &units))) {
+		if (!a.decimals)
+			return quantity_units(units, 0, (double)units);
 		for (i = 0; i < a.decimals; i++)
 			scale *= 10;
 		return quantity_units(units, a.decimals, (double)units / scale);
 	}
 	return quantity_double(a.value + sign * b.value);
 }
+
+static inline void quantity_settle(struct quantity *a)
+{
+	if (a->is_exact)
+		*a = quantity_add(*a, quantity_units(0, a->decimals, 0), 1);
+}
+
+/*
+ * Many in a row: quantity_collect() adds b to a and leaves a->value behind as long as all is exact;
+ * quantity_settle() at the end brings it up to date.
+ */
+static inline void quantity_collect(struct quantity *a, const struct quantity *b)
+{
+	if (a->is_exact && b->is_exact && a->decimals == b->decimals &&
+		!__builtin_add_overflow(a->units, b->units, &a->units))
+		return;
+	/* An overflow has wrapped: take it back. */
+	if (a->is_exact && b->is_exact && a->decimals == b->decimals)
+		a->units = (int64_t)((uint64_t)a->units - (uint64_t)b->units);
+	quantity_settle(a);
+	*a = quantity_add(*a, *b, 1);
+}
+
 
 static inline int quantity_less(struct quantity a, struct quantity b)
 {

@@ -211,7 +211,21 @@ bytes_u128 bytes_get_varint128(struct bytes_in *in)
 
 uint64_t bytes_get_varint(struct bytes_in *in, uint64_t max)
 {
-	bytes_u128 v = bytes_get_varint128(in);
+	uint64_t word = 0;
+	bytes_u128 v;
+	unsigned shift;
+
+	/* Nearly all are short, and rows are made of them. */
+	for (shift = 0; shift < 56 && !in->failed && in->at + shift / 7 < in->end; shift += 7) {
+		word |= (uint64_t)(in->at[shift / 7] & 0x7f) << shift;
+		if (in->at[shift / 7] & 0x80)
+			continue;
+		if (word > max)
+			break;
+		in->at += shift / 7 + 1;
+		return word;
+	}
+	v = bytes_get_varint128(in);
 
 	if (v > max) {
 		in->failed = 1;
@@ -303,7 +317,24 @@ static void crc_setup(void)
 				crc_table[0][crc_table[j - 1][i] & 0xff];
 }
 
-uint32_t bytes_crc32c(const void *data, size_t len)
+/* The processor's own instruction is five times as fast, and every look at a row checks it. */
+#ifdef __x86_64__
+__attribute__((target("sse4.2")))
+static uint32_t crc_by_processor(const uint8_t *data, size_t len)
+{
+	uint64_t crc = UINT32_MAX, word;
+
+	for (; len >= sizeof(word); data += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, data, sizeof(word));
+		crc = __builtin_ia32_crc32di(crc, word);
+	}
+	for (; len; data++, len--)
+		crc = __builtin_ia32_crc32qi((uint32_t)crc, *data);
+	return ~(uint32_t)crc;
+}
+#endif
+
+static uint32_t crc_by_table(const void *data, size_t len)
 {
 	struct bytes_in in = bytes_reader(data, len);
 	uint32_t crc = UINT32_MAX;
@@ -320,4 +351,13 @@ uint32_t bytes_crc32c(const void *data, size_t len)
 	while (bytes_left(&in))
 		crc = crc >> 8 ^ crc_table[0][(crc ^ bytes_get_u8(&in)) & 0xff];
 	return ~crc;
+}
+
+uint32_t bytes_crc32c(const void *data, size_t len)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("sse4.2"))
+		return crc_by_processor(data, len);
+#endif
+	return crc_by_table(data, len);
 }

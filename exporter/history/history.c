@@ -385,6 +385,7 @@ int history_next_value(struct history *h, struct history_value *ret_value)
 			series->family->nunited)
 			return row_fails(h, -EBADMSG, h->at_ms);
 		value.series = series;
+		value.id = id;
 		*ret_value = value;
 		return 1;
 	}

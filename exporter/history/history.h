@@ -132,6 +132,7 @@ struct history_bucket {
 
 struct history_value {
 	const struct history_series *series;
+	uint32_t id;			/* the series', which is not near at hand */
 	/* Every kind but histograms. A state set's value is the number of its state. */
 	int is_integer;			/* units / 10^decimals, exactly; else only value */
 	int is_signed;			/* units is an int64_t */
