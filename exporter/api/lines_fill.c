@@ -119,7 +119,7 @@ static int take_histogram(struct walk *w, struct member *m, const struct history
 	struct line_state *s = m->line->state;
 	int rc = m->histogram ? 0 : make_histogram(w, m);
 
-	if (rc < 0)
+	if (!m->histogram)
 		return rc;
 	take_buckets(w, m, v, has_before, is_new);
 	if (has_before) {
