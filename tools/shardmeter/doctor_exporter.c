@@ -6,6 +6,9 @@
 #include "doctor.h"
 #include "probe.h"
 
+/* Characters of a segment's id. */
+#define SEGMENT_ID_TEXT 32
+
 /* Reasons and warnings of /-/ready, by their codes. */
 static const struct {
 	const char *code, *remedy;
@@ -104,7 +107,7 @@ static unsigned say_list(struct doctor *d, enum doctor_level level, const char *
 static void compare_segments(
 	struct doctor *d, const char *address, const char *body, const struct sm_segment_info *info)
 {
-	char id[64], path[1024], ours[2 * sizeof(info->segment_id) + 3] = "\"";
+	char id[64], path[1024], ours[SEGMENT_ID_TEXT + 3] = "\"";
 
 	text_of(body, "\"segment\": \"", path, sizeof(path));
 	if (!text_of(body, "\"segment_id\": \"", id, sizeof(id))) {

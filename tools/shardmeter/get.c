@@ -22,7 +22,8 @@ struct get {
 	const struct sm_snapshot *s;
 	struct field fields[FIELDS_MAX];
 	size_t nfields; /* 0: all that the kind has */
-	struct cli_json *json;
+	bool as_json;
+	struct cli_json json;
 	size_t printed;
 };
 
@@ -82,17 +83,17 @@ static void put_json(struct get *g, const struct pick_row *row, const struct rea
 	size_t n;
 
 	f = fields_of(g, r, row ? row->part : PICK_WHOLE, &n);
-	cli_json_open(g->json, NULL, '{');
+	cli_json_open(&g->json, NULL, '{');
 	if (row)
-		json_labels(g->json, g->s, row);
+		json_labels(&g->json, g->s, row);
 	for (size_t i = 0; i < n; i++) {
 		v = reading_field(r, &f[i]);
 		number_text(&v, text);
-		cli_json_number(g->json, f[i].name, text);
+		cli_json_number(&g->json, f[i].name, text);
 	}
 	if (state)
-		cli_json_text(g->json, "state", state);
-	cli_json_close(g->json, '}');
+		cli_json_text(&g->json, "state", state);
+	cli_json_close(&g->json, '}');
 	g->printed++;
 }
 
@@ -137,7 +138,7 @@ static void put(struct get *g, const struct pick_row *row, const struct reading 
 {
 	bool named = row && (g->c->given[GET_NAMES] || !row->exact) && !g->c->given[GET_VALUES];
 
-	if (g->json)
+	if (g->as_json)
 		put_json(g, row, r);
 	else
 		put_line(g, row, r, named);
@@ -189,24 +190,22 @@ static int nothing(const struct get *g, size_t nrows, const char *asked)
 
 static int print(struct get *g, const struct picks *picks, const char *asked)
 {
-	struct cli_json json = { .f = stdout, .indent = true };
 	struct pick_row *rows = NULL;
 	size_t nrows = 0;
 	int rc = picks_rows(picks, g->s, &rows, &nrows);
 
 	if (!rc && g->c->given[GET_JSON] && nrows) {
-		g->json = &json;
-		cli_json_open(&json, NULL, '{');
-		cli_json_u64(&json, "schema", CLI_JSON_SCHEMA);
-		cli_json_time(&json, "time", g->s->taken_real_ns);
-		cli_json_open(&json, "series", '[');
+		g->as_json = true;
+		cli_json_open(&g->json, NULL, '{');
+		cli_json_u64(&g->json, "schema", CLI_JSON_SCHEMA);
+		cli_json_time(&g->json, "time", g->s->taken_real_ns);
+		cli_json_open(&g->json, "series", '[');
 	}
 	if (!rc)
 		rc = put_rows(g, rows, nrows);
-	if (g->json) {
-		cli_json_close(&json, ']');
-		cli_json_close(&json, '}');
-		g->json = NULL;
+	if (g->as_json) {
+		cli_json_close(&g->json, ']');
+		cli_json_close(&g->json, '}');
 	}
 	free(rows);
 	if (rc)
@@ -216,7 +215,7 @@ static int print(struct get *g, const struct picks *picks, const char *asked)
 
 static int run_get(struct cli *c)
 {
-	struct get g = { .c = c };
+	struct get g = { .c = c, .json = { .f = stdout, .indent = true } };
 	struct picks picks = { 0 };
 	char *asked = picks_text(c->args, c->nargs);
 	int rc = 0;

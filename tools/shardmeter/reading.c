@@ -300,18 +300,18 @@ int fields_parse(const struct cli *c, const char *what, const char *text,
 
 struct number reading_field(const struct reading *r, const struct field *f)
 {
+	static const struct number none;
 	double v;
 
 	if (!r->is_histogram)
-		return f->kind == FIELD_VALUE ? r->number : (struct number){ 0 };
+		return f->kind == FIELD_VALUE ? r->number : none;
 	switch (f->kind) {
 	case FIELD_SUM: return r->number;
 	case FIELD_AVG:
-		return r->total ? number_of_double(r->number.value / (double)r->total)
-				: (struct number){ 0 };
+		return r->total ? number_of_double(r->number.value / (double)r->total) : none;
 	case FIELD_QUANTILE:
 		v = r->mixed ? NAN : quantile(r, f->q);
-		return isnan(v) ? (struct number){ 0 } : number_of_double(v);
+		return isnan(v) ? none : number_of_double(v);
 	default: return number_of_units((__int128)r->total, 0);
 	}
 }
