@@ -9,12 +9,18 @@
  *	state N		set connection_state: 0 down, 1 up
  *	observe X N	observe X seconds N times in command_duration_seconds
  *	fill N		make N counters more
+ *	more N		count on the first N of them
+ *	fill-durations N	make N histograms more
+ *	durations N	observe something in the first N of them
+ *	flow LABEL STATUS	a command from start to end, kept as a slow operation
+ *	health N	set the health of the component database: 0 critical, 1 degraded, 2 ok
  *	beat		heartbeat
  *	close		close the segment and end
  */
 #include "line_writer.h"
 
-static struct sm_family *commands, *more;
+static struct sm_family *commands, *more, *durations;
+static struct sm_flow_type *flow;
 static struct sm_gauge *queue, *files;
 static struct sm_stateset *state;
 static struct sm_histogram *duration;
@@ -41,6 +47,12 @@ static void declare_all(void)
 	o = (struct sm_family_options){ .kind = SM_HISTOGRAM, .name = "command_duration_seconds",
 					.unit = SM_SECONDS };
 	duration = sm_histogram(declare(&o), SM_NO_LABELS);
+	o.name = "more_duration_seconds";
+	o.labels[0] = "number";
+	o.cap = 20000;
+	durations = declare(&o);
+	flow = sm_flow_declare(m, &(struct sm_flow_options){ .name = "request",
+			       .labels = { "route" }, .slow_ns = 1, .slow_per_second = 1000 }, NULL);
 }
 
 static void count(unsigned long n, const char *hex)
@@ -61,10 +73,37 @@ static void fill(unsigned long n)
 	}
 }
 
+/* Count on n counters, or observe in n histograms. */
+static void repeat(unsigned long n, int observe)
+{
+	char number[24];
+	unsigned long i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(number, sizeof(number), "%lu", i);
+		if (observe)
+			sm_histogram_observe(sm_histogram(durations, SM_LABELS(number)),
+					     0.001 * (double)(i + 1));
+		else
+			sm_counter_add(sm_counter(more, SM_LABELS(number)), 1);
+	}
+}
+
+static void make_flow(const char *route, const char *status)
+{
+	struct sm_flow f;
+
+	sm_flow_start(&f, flow, SM_LABELS(route), NULL);
+	sm_flow_attribute(&f, "guild", "266");
+	sm_flow_checkpoint(&f, "load");
+	sm_flow_checkpoint(&f, "database");
+	sm_flow_end(&f, status);
+}
+
 /* 0 to end. */
 static int obey(const char *line)
 {
-	char what[16] = "", hex[1025] = "";
+	char what[16] = "", hex[1025] = "", status[33] = "";
 	double x = 0;
 	unsigned long n = 0;
 
@@ -84,6 +123,14 @@ static int obey(const char *line)
 			sm_histogram_observe(duration, x);
 	else if (!strcmp(what, "fill"))
 		fill(n);
+	else if (!strcmp(what, "more") || !strcmp(what, "durations"))
+		repeat(n, what[0] == 'd');
+	else if (!strcmp(what, "fill-durations"))
+		repeat(n, 1);
+	else if (!strcmp(what, "flow") && sscanf(line, "%*s %1024s %32s", hex, status) == 2)
+		make_flow(hex, status);
+	else if (!strcmp(what, "health"))
+		sm_health_set(m, "database", (enum sm_health)n, 1);
 	else if (!strcmp(what, "beat"))
 		sm_heartbeat(m);
 	else if (!strcmp(what, "close"))

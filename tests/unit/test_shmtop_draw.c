@@ -150,7 +150,7 @@ static void screen__empty_segment__says_so(void **state)
 	top_model_end(&bot.data.model);
 	assert_int_equal(top_ops_update(&bot.data.ops, &bot.data.model), 0);
 	top_slows_clear(&bot.data.slows);
-	bot.data.model.status.nwriters = 0;
+	top_status_release(&bot.data.model.status);
 	for (i = 0; i < TOP_VIEWS; i++) {
 		bot.view.id = (enum top_view_id)i;
 		draw(80, 10, &top_glyphs_utf8);

@@ -56,9 +56,14 @@ static void name_widths(const struct top_scene *s, int *ret_brief, int *ret_wide
 {
 	const struct top_list *l = top_list_of(s->v);
 	const struct top_view_def *def = def_of(s);
-	int brief = 6, wide = 6, w;
+	int brief, wide, w;
+	unsigned i = 0;
 	size_t n;
 
+	while (!(def->columns[i].flags & TOP_COL_NAME))
+		i++;
+	/* With the mark of the order. */
+	brief = wide = top_width(def->columns[i].head) + 1;
 	for (n = 0; n < l->n; n++) {
 		w = def->name_width(s, l->item[n], 0);
 		brief = w > brief ? w : brief;

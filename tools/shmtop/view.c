@@ -34,7 +34,7 @@ void top_view_init(struct top_view *v, const struct top_options *o)
 	v->list[TOP_SERIES].reverse = o->reverse;
 	v->delay_s = o->delay_s;
 	v->mouse = o->mouse > 0;
-	v->zeros = o->mode != TOP_MODE_SCREEN;
+	v->zeros = o->mode != TOP_MODE_SCREEN && o->mode != TOP_MODE_SCRIPT;
 	top_filter_set(&v->filter, o->filter ? o->filter : "");
 }
 
