@@ -166,7 +166,8 @@ def build_go(name):
     except subprocess.TimeoutExpired:
         return "not built in time"
     except subprocess.CalledProcessError as error:
-        return "does not build: " + error.stderr.strip().splitlines()[-1]
+        said = error.stderr.replace(SRCDIR + "/", "").strip().splitlines()
+        return "does not build: " + (said[0] if said else "no reason given")
     return None
 
 
