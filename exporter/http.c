@@ -579,12 +579,10 @@ int http_configure(struct http *h, const struct options *o)
 	return 0;
 }
 
-int http_start(const struct listener *listeners, size_t n, const struct options *o,
-	const struct pages *pages, struct http **ret_http)
+int http_create(const struct options *o, const struct pages *pages, struct http **ret_http)
 {
 	const struct conns_limits none = { 0 };
 	struct http *h = calloc(1, sizeof(*h));
-	const struct gate_calls calls = { .accepted = on_accepted, .watch = on_watch, .ctx = h };
 	unsigned i;
 	int rc;
 
@@ -604,14 +602,19 @@ int http_start(const struct listener *listeners, size_t n, const struct options 
 		h->worker[i / WORKERS][i % WORKERS].lane = i / WORKERS;
 		rc = start_worker(&h->worker[i / WORKERS][i % WORKERS], o);
 	}
-	if (rc == 0)
-		rc = gate_open(listeners, n, &calls, &h->gate);
 	if (rc < 0) {
 		http_free(h);
 		return rc;
 	}
 	*ret_http = h;
 	return 0;
+}
+
+int http_open(struct http *h, const struct listener *listeners, size_t n)
+{
+	const struct gate_calls calls = { .accepted = on_accepted, .watch = on_watch, .ctx = h };
+
+	return gate_open(listeners, n, &calls, &h->gate);
 }
 
 void http_describe(struct http *h, struct collection_exporter *ret_exporter)

@@ -19,9 +19,10 @@
 
 struct http;
 
-/* http_start - serve pages on listening sockets. Both stay the caller's, until http_free(). 0 or -errno. */
-int http_start(const struct listener *listeners, size_t n, const struct options *o,
-	const struct pages *pages, struct http **ret_http);
+/* http_create - the threads that serve pages. http_open - accept connections from here on; the
+ * listening sockets stay the caller's, open until http_stop_accepting(). Both 0 or -errno. */
+int http_create(const struct options *o, const struct pages *pages, struct http **ret_http);
+int http_open(struct http *h, const struct listener *listeners, size_t n);
 
 /* http_configure - take over what OPTION_LIVE allows to change. 0 or -ENOMEM: nothing changed. */
 int http_configure(struct http *h, const struct options *o);

@@ -310,7 +310,10 @@ static int serve(struct exporter *x)
 		return EXIT_USAGE;
 	atomic_store(&x->config_ok, 1);
 	atomic_store(&x->config_loaded, now_seconds());
-	rc = http_start(x->listeners, x->nlisteners, &x->o, &x->pages, &x->http);
+	/* A request may come at once, and asks x->http for its part of a collection. */
+	rc = http_create(&x->o, &x->pages, &x->http);
+	if (rc == 0)
+		rc = http_open(x->http, x->listeners, x->nlisteners);
 	if (rc < 0) {
 		log_error("cannot start the HTTP server", "error", strerror(-rc));
 		return EXIT_USAGE;

@@ -66,7 +66,8 @@ static void start(void)
 		(long)getpid());
 	snprintf(text, sizeof(text), "unix:%s", address.sun_path);
 	must(listen_open(text, 0600, &listener, error, sizeof(error)) == 0, error);
-	must(http_start(&listener, 1, &o, &pages, &http) == 0, "server");
+	must(http_create(&o, &pages, &http) == 0, "server");
+	must(http_open(http, &listener, 1) == 0, "gate");
 }
 
 /* One answer at p; its length, or 0 if it is not whole. */

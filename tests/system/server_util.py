@@ -113,6 +113,10 @@ class Handover:
         self.stop()
         self.start()
 
+    def runs(self):
+        assert self.process.poll() is None, f'the exporter ended: {self.process.returncode}'
+        return True
+
     def __enter__(self):
         return self
 

@@ -315,7 +315,8 @@ def test_restarts_under_load_fail_no_scrape():
             for _ in range(restarts):
                 handover.restart()
                 before = load.scrapes
-                wait_for(lambda b=before: load.scrapes > b + 20, 'scrapes go on')
+                wait_for(lambda b=before: handover.runs() and load.scrapes > b + 20,
+                         'scrapes go on')
             assert not load.failures, load.failures[:5]
             print(f'{restarts} restarts, {load.scrapes} scrapes, {load.retried} on a connection that '
                   'was closed while idle')
