@@ -80,7 +80,7 @@ static int copy_record(struct history *h, void *arg)
 	bytes_key_u32(buf, wanted->id);
 	rc = mdb_cursor_get(cursor, &key, &data, wanted->or_next ? MDB_SET_RANGE : MDB_SET);
 	if (rc == 0)
-		rc = key.mv_size == 4 ? history_copy(&h->record, &key, &data) : -EBADMSG;
+		rc = key.mv_size == 4 ? history_take(&h->record, &key, &data) : -EBADMSG;
 	else
 		rc = rc == MDB_NOTFOUND ? 1 : guard_errno(rc);
 	mdb_cursor_close(cursor);
@@ -257,7 +257,7 @@ static int copy_row(struct history *h, void *arg)
 	rc = find_row(h, cursor, &at, &data);
 	if (rc > 0) {
 		row_put_key(buf, &at);
-		rc = history_copy(&h->row, &key, &data);
+		rc = history_take(&h->row, &key, &data);
 		*(struct row_key *)arg = at;
 		rc = rc < 0 ? rc : 1;
 	}

@@ -100,7 +100,7 @@ int history_look(struct history *h, int (*work)(struct history *h, void *arg), v
 }
 
 /* Copy what a cursor found. */
-int history_copy(struct copy *c, const MDB_val *key, const MDB_val *data)
+int history_take(struct copy *c, const MDB_val *key, const MDB_val *data)
 {
 	uint8_t *grown;
 

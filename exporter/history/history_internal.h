@@ -55,8 +55,8 @@ struct history {
  */
 int history_look(struct history *h, int (*work)(struct history *h, void *arg), void *arg);
 
-/* history_copy - copy what a cursor found; for use in work. 0 or -errno. */
-int history_copy(struct copy *c, const MDB_val *key, const MDB_val *data);
+/* history_take - copy what a cursor found; for use in work. 0 or -errno. */
+int history_take(struct copy *c, const MDB_val *key, const MDB_val *data);
 
 /* history_fail - explain rc for history_error(), and return it. */
 __attribute__((format(printf, 3, 4)))

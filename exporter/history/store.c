@@ -400,7 +400,7 @@ static int see_reader(const char *line, void *ctx)
 static int look_at_readers(struct store *s)
 {
 	struct reader_list list = { .oldest = UINT64_MAX };
-	MDB_envinfo info;
+	MDB_envinfo info = { 0 };
 	int dead = 0, rc = guard_errno(mdb_reader_check(s->env, &dead));
 
 	if (rc == 0)

@@ -414,6 +414,7 @@ static int read_meta(struct verify *v, uint64_t max_bytes, struct tree ret_tree[
 		transaction[i] = u64_at(m + 128);
 	}
 	newer = transaction[1] > transaction[0];
+	v->result->transaction = transaction[newer];
 	if (transaction[newer] && (transaction[newer] & 1) != newer)
 		return found(v, "the last transaction is in the wrong place");
 	m = meta[newer] + HEADER;
@@ -423,6 +424,20 @@ static int read_meta(struct verify *v, uint64_t max_bytes, struct tree ret_tree[
 	if (v->last_page < 1 || v->last_page >= max_bytes / v->page_bytes)
 		return found(v, "the last page is %llu", (unsigned long long)v->last_page);
 	return 0;
+}
+
+/* The newest transaction now. */
+static uint64_t newest_transaction(const struct verify *v)
+{
+	uint64_t newest = 0, transaction;
+	unsigned i;
+
+	for (i = 0; i < 2; i++)
+		if (pread(v->fd, &transaction, sizeof(transaction),
+			(off_t)i * v->page_bytes + HEADER + 128) == sizeof(transaction) &&
+		    transaction > newest)
+			newest = transaction;
+	return newest;
 }
 
 int verify_file(int fd, uint64_t max_bytes, struct verify_result *ret_result)
@@ -439,12 +454,14 @@ int verify_file(int fd, uint64_t max_bytes, struct verify_result *ret_result)
 	v.file_bytes = (uint64_t)st.st_size;
 	if (read_meta(&v, max_bytes, tree) < 0)
 		return v.rc;
+	ret_result->newest = ret_result->transaction;
 	v.seen = calloc(1, v.last_page / 8 + 1);
 	if (!v.seen)
 		return -ENOMEM;
 	if (walk_tree(&v, &tree[TREE_MAIN], TREE_MAIN) == 0)
 		walk_tree(&v, &tree[TREE_FREE], TREE_FREE);
 	free(v.seen);
+	ret_result->newest = newest_transaction(&v);
 	ret_result->page_bytes = v.page_bytes;
 	ret_result->pages_used = v.used;
 	ret_result->pages_free = v.free;

@@ -15,12 +15,14 @@ struct verify_result {
 	uint64_t page_bytes;
 	uint64_t pages_used;	/* in trees and their values */
 	uint64_t pages_free;
+	uint64_t transaction;	/* that was looked at */
+	uint64_t newest;	/* when that was done: more than one later voids what was found */
 	char finding[160];	/* what is wrong, "" */
 };
 
 /*
- * verify_file - walk every tree of a database that nobody writes just now: page types, bounds of
- * every record, depths, order, counts, no page used twice or both used and free.
+ * verify_file - walk every tree of a database: page types, bounds of every record, depths, order,
+ * counts, no page used twice or both used and free. If somebody writes meanwhile, see `newest`.
  *
  * max_bytes bounds the size that it may claim for itself. Returns 0; -EBADMSG, ret_result says what
  * was found; -ENODATA for an empty file; -ENOMEM; or the errno of a read. Costs a read of every

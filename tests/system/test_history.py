@@ -383,7 +383,7 @@ class Lmdb:
         class Val(ctypes.Structure):
             _fields_ = [('size', ctypes.c_size_t), ('data', ctypes.c_char_p)]
         txn, dbi = self.begin(), ctypes.c_uint()
-        assert self.lib.mdb_dbi_open(txn, tree, 0, ctypes.byref(dbi)) == 0
+        assert self.lib.mdb_dbi_open(txn, tree, 0, ctypes.byref(dbi)) == 0     # None: the main one
         assert self.lib.mdb_put(txn, dbi, ctypes.byref(Val(len(key), key)),
                                 ctypes.byref(Val(len(value), value)), 0) == 0
         assert self.lib.mdb_txn_commit(txn) == 0

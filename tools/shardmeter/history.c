@@ -5,7 +5,7 @@
  * Reads row by row and prints as it goes: nothing is collected, so a long range costs no memory. A
  * row that cannot be read is reported and passed over.
  */
-#include "exporter/history/history.h"
+#include "exporter/history/check.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -26,6 +26,8 @@ enum {
 	HISTORY_AT,
 	HISTORY_LAST,
 	HISTORY_SUMMARY,
+	HISTORY_CHECK,
+	HISTORY_COPY,
 	HISTORY_JSON
 };
 
@@ -394,6 +396,65 @@ static int find_store(const struct cli *c, char *ret_dir, size_t size)
 	return cli_fail(c, CLI_FAILED, "%s: %s", c->segment ? c->segment : "--dir", strerror(-rc));
 }
 
+static void put_checked(const struct cli *c, const char *dir, const struct history_checked *h)
+{
+	struct cli_json j = { .f = stdout, .indent = true };
+	char first[CLI_TEXT_MAX] = "-", last[CLI_TEXT_MAX] = "-", used[CLI_TEXT_MAX];
+
+	if (c->given[HISTORY_JSON]) {
+		cli_json_open(&j, NULL, '{');
+		cli_json_u64(&j, "schema", CLI_JSON_SCHEMA);
+		cli_json_text(&j, "path", dir);
+		cli_json_text(&j, "finding", h->finding);
+		cli_json_u64(&j, "rows", h->rows);
+		cli_json_u64(&j, "damaged_rows", h->damaged_rows);
+		cli_json_u64(&j, "values", h->values);
+		cli_json_time(&j, "first", h->first_ms * 1000000u);
+		cli_json_time(&j, "last", h->last_ms * 1000000u);
+		cli_json_u64(&j, "last_tick", h->last_tick);
+		cli_json_u64(&j, "missed", h->missed);
+		cli_json_u64(&j, "clock_back", h->clock_back);
+		cli_json_u64(&j, "runs", h->runs);
+		cli_json_u64(&j, "used_bytes", h->pages_used * h->page_bytes);
+		cli_json_u64(&j, "free_bytes", h->pages_free * h->page_bytes);
+		cli_json_close(&j, '}');
+		return;
+	}
+	if (h->rows) {
+		cli_utc(h->first_ms * 1000000u, first);
+		cli_utc(h->last_ms * 1000000u, last);
+	}
+	cli_bytes(h->pages_used * h->page_bytes, used);
+	fputs("store     ", stdout);
+	cli_put_text(stdout, dir, strlen(dir));
+	printf("\nrows      %llu, %llu of them damaged\nvalues    %llu\nfirst     %s\nlast      %s\n"
+	       "missed    %llu ticks\nruns      %llu\nused      %s\n",
+		(unsigned long long)h->rows, (unsigned long long)h->damaged_rows,
+		(unsigned long long)h->values, first, last, (unsigned long long)h->missed,
+		(unsigned long long)h->runs, used);
+	if (!h->finding[0])
+		puts("all is well");
+}
+
+static int check_store(const struct cli *c, const char *dir)
+{
+	struct history_checked checked;
+	struct sm_diag diag = { 0 };
+	int rc = history_check(dir, &checked, &diag);
+
+	if (rc == 0 || rc == -EBADMSG)
+		put_checked(c, dir, &checked);
+	return rc < 0 ? cli_fail(c, cli_code(rc), "%s", diag.message) : 0;
+}
+
+static int copy_store(const struct cli *c, const char *dir, const char *to)
+{
+	struct sm_diag diag = { 0 };
+	int rc = history_copy(dir, to, &diag);
+
+	return rc < 0 ? cli_fail(c, cli_code(rc), "%s", diag.message) : 0;
+}
+
 static int run_history(struct cli *c)
 {
 	struct cli_json json = { .f = stdout, .indent = true };
@@ -405,6 +466,10 @@ static int run_history(struct cli *c)
 	uint64_t from, to;
 	int rc;
 
+	if (c->given[HISTORY_CHECK] && c->given[HISTORY_COPY])
+		return cli_fail(c, CLI_FAILED, "--check and --copy exclude each other: check the copy");
+	if (c->nargs && (c->given[HISTORY_CHECK] || c->given[HISTORY_COPY]))
+		return cli_fail(c, CLI_FAILED, "--check and --copy are about the whole store: no PATTERN");
 	if (c->nargs > 1)
 		return cli_fail(
 			c, CLI_FAILED, "one PATTERN; quote it so that the shell leaves it alone");
@@ -416,6 +481,10 @@ static int run_history(struct cli *c)
 	rc = find_store(c, dir, sizeof(dir));
 	if (rc)
 		return rc;
+	if (c->given[HISTORY_COPY])
+		return copy_store(c, dir, c->value[HISTORY_COPY]);
+	if (c->given[HISTORY_CHECK])
+		return check_store(c, dir);
 	rc = history_open(dir, &v.h, &diag);
 	if (rc < 0)
 		return cli_fail(
@@ -459,6 +528,12 @@ const struct cli_command cli_cmd_history = { .name = "history",
 		[HISTORY_LAST] = { "last", 0, NULL, NULL, "The last tick, with its values." },
 		[HISTORY_SUMMARY] = { "summary", 's', NULL, NULL,
 			"Only how much there is, from when to when." },
+		[HISTORY_CHECK] = { "check", 0, NULL, NULL,
+			"Read all of it, structure, rows and values, and say whether it is whole: exit "
+			"code 5 if not. Changes nothing; the exporter may run." },
+		[HISTORY_COPY] = { "copy", 0, "TO", NULL,
+			"Copy it as of this moment to the directory TO, which is then a store that "
+			"--dir takes. The exporter may run." },
 		[HISTORY_JSON] = { "json", 0, NULL, NULL,
 			"As JSON. A histogram's buckets are those that are not empty, not "
 			"cumulative." },
