@@ -7,6 +7,7 @@ import select
 import shutil
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 
@@ -108,10 +109,11 @@ class Case(unittest.TestCase):
             data += more
         return data
 
-    def on_terminal(self, *args, env=None):
+    def on_terminal(self, *args, env=None, columns=80):
         """Run it on a terminal of its own; exit code and all that it printed."""
         pid, fd = pty.fork()
         if pid == 0:
+            termios.tcsetwinsize(0, (24, columns))
             os.execve(CLI, [CLI, *args], dict(self.env, **(env or {})))
         data = b''
         while True:

@@ -95,6 +95,8 @@ class Get(Case):
         self.assertIn('is no regular expression', self.fails(2, 'get', 'first_total', 'a=~('))
         self.assertIn('exclude', self.fails(2, 'get', '-n', '-v', 'first_total'))
         self.assertIn(self.segment, self.fails(1, 'get', 'nope'))
+        self.assertIn('; there is first_total;', self.fails(1, 'get', 'first'))
+        self.assertNotIn('there is', self.fails(1, 'get', 'first_total', 'a=b'))
         self.fails(3, 'get', '-S', os.path.join(self.dir, 'gone'), 'x')
         with open(os.path.join(self.dir, 'bad'), 'wb') as f:
             f.write(b'x' * 8192)
@@ -176,6 +178,22 @@ class Watch(Case):
         self.assertTrue(data.endswith(b'\x1b[?7h'))
         self.assertNotIn(b'\x1b]', data)
         self.assertIn(b'\\x1b]0;evil\\x07', data)
+
+    def test_terminal__narrow_ones_cut_names_never_numbers(self):
+        for text in ('one', 'two', '\u65e5\u672c\u8a9e' * 30):
+            self.ok('inc', '--strict', 'a_name_that_is_rather_long_total', 'text=' + text, 'by', '123456789012')
+        self.ok('observe', '--strict', 'run_seconds', '1')
+        for columns in (1, 5, 20, 40, 60, 80, 200):
+            code, data = self.on_terminal('watch', '-n', '2', '-i', '0.05', '*', env={'LC_ALL': 'C.UTF-8'}, columns=columns)
+            self.assertEqual(code, 0)
+            frame = data.decode().split('\x1b[J')[-1].replace('\x1b[?7h', '').split('\r\n')
+            self.assertEqual(sum('123456789012' in line for line in frame), 3, (columns, frame))
+            if columns >= 40:
+                widths = {sum(2 if '\u3000' < c < '\uffff' else 1 for c in line) for line in frame if line}
+                self.assertEqual(len(widths), 1, frame)
+                self.assertLessEqual(max(widths), columns)
+                self.assertTrue(any('one' in line for line in frame) and any('two' in line for line in frame))
+            self.assertEqual('P99' in frame[0], columns >= 80)
 
     def test_reader_gone__ends_quietly(self):
         p = self.start('watch', '-i', '0.05', 'first_total')

@@ -42,7 +42,8 @@ static void unit__of_a_name__is_its_ending(void **state)
 
 static void labels__in_any_order__are_matched_by_name(void **state)
 {
-	struct cli_series s = { .nlabels = 2, .label = { { "status", "ok" }, { "job", "a" } } };
+	struct cli_series s = { .nlabels = 2,
+		.label = { { "status", "ok", CLI_EQUAL }, { "job", "a", CLI_EQUAL } } };
 	struct sm_str values[SM_LABELS_MAX];
 
 	assert_int_equal(fam_match_labels(&test_cli, &counter, &s, values), 0);
@@ -52,7 +53,8 @@ static void labels__in_any_order__are_matched_by_name(void **state)
 
 static void labels__wrong_and_missing__are_both_named(void **state)
 {
-	struct cli_series s = { .nlabels = 2, .label = { { "state", "ok" }, { "job", "a" } } };
+	struct cli_series s = { .nlabels = 2,
+		.label = { { "state", "ok", CLI_EQUAL }, { "job", "a", CLI_EQUAL } } };
 	struct sm_str values[SM_LABELS_MAX];
 
 	capture_begin(&cap, stderr);
@@ -115,7 +117,7 @@ static int declare(struct sm_family_info *info, const struct fam_want *want, con
 {
 	struct cli_series s = { .name = (char[]){ "jobs_total" },
 		.nlabels = 2,
-		.label = { { "status", "ok" }, { "job", "a" } } };
+		.label = { { "status", "ok", CLI_EQUAL }, { "job", "a", CLI_EQUAL } } };
 	struct sm_snapshot snapshot = { .nfamilies = info ? 1 : 0, .families = info };
 	struct fam f = { .snapshot = &snapshot };
 	int rc;

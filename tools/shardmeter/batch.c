@@ -132,6 +132,8 @@ static int run_batch(struct cli *c)
 		rc = cli_fail(c, CLI_FAILED, "out of memory");
 	if (!rc)
 		rc = open_segment(&b);
+	if (!rc && isatty(STDIN_FILENO))
+		cli_note(c, "reading lines from the terminal; Ctrl-D ends them");
 	if (!rc && !b.fam.disabled)
 		rc = read_all(&b, &in, &n);
 	if (!rc && !b.fam.disabled) {

@@ -178,14 +178,17 @@ static int put_rows(struct get *g, const struct pick_row *rows, size_t nrows)
 	return 0;
 }
 
-static int nothing(const struct get *g, size_t nrows, const char *asked)
+static int nothing(const struct get *g, const struct picks *picks, size_t nrows, const char *asked)
 {
+	char similar[600];
+
+	picks_similar(picks, g->s, similar, sizeof(similar));
 	if (nrows)
 		return cli_fail(g->c, CLI_NOTHING,
 			"%s: only a histogram has the fields asked for with --field", asked);
 	return cli_fail(g->c, CLI_NOTHING,
-		"nothing with a value matches %s in %s; \"shardmeter ls -s\" lists all series",
-		asked, g->s->segment->path);
+		"nothing with a value matches %s in %s%s; \"shardmeter ls -s\" lists all series",
+		asked, g->s->segment->path, similar);
 }
 
 static int print(struct get *g, const struct picks *picks, const char *asked)
@@ -210,7 +213,7 @@ static int print(struct get *g, const struct picks *picks, const char *asked)
 	free(rows);
 	if (rc)
 		return cli_fail(g->c, CLI_FAILED, "out of memory");
-	return g->printed ? CLI_OK : nothing(g, nrows, asked);
+	return g->printed ? CLI_OK : nothing(g, picks, nrows, asked);
 }
 
 static int run_get(struct cli *c)

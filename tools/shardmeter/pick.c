@@ -292,3 +292,62 @@ char *pick_text(const struct sm_snapshot *s, const struct pick_row *row)
 	return cli_series_text(row->family, row->series,
 		row->writer == SM_ALL_WRITERS ? "" : s->writers[row->writer].name);
 }
+
+char *pick_short_text(const struct sm_snapshot *s, const struct pick_row *row)
+{
+	bool writer = row->writer != SM_ALL_WRITERS;
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	fputs(row->family->name, f);
+	for (unsigned i = 0; i < row->family->nlabels; i++) {
+		putc(i ? ',' : '{', f);
+		fwrite(row->series->values[i].ptr, 1, row->series->values[i].len, f);
+	}
+	if (writer)
+		fprintf(f, "%c%s", row->family->nlabels ? ',' : '{', s->writers[row->writer].name);
+	if (writer || row->family->nlabels)
+		putc('}', f);
+	fclose(f);
+	return text;
+}
+
+/* A name without what people leave out or add. */
+static size_t stem(const char *name)
+{
+	static const char *const endings[] = { "_total", "_count", "_sum", "_bucket", "_seconds",
+		"s" };
+	size_t len = strlen(name), n;
+
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		n = strlen(endings[i]);
+		if (len > n + 2 && strncmp(name + len - n, endings[i], n) == 0)
+			return len - n;
+	}
+	return len;
+}
+
+void picks_similar(const struct picks *p, const struct sm_snapshot *s, char *ret_text, size_t size)
+{
+	char part[128];
+	enum pick_part ignored;
+	size_t at = 0, found = 0;
+
+	ret_text[0] = '\0';
+	for (size_t i = 0; i < p->n; i++) {
+		const char *name = p->pick[i].s.name;
+
+		snprintf(part, sizeof(part), "%.*s", (int)stem(name), name);
+		for (size_t f = 0; f < s->nfamilies && found < 3 && !p->pick[i].pattern; f++) {
+			if (family_matches(&p->pick[i], &s->families[f], &ignored))
+				break; /* the labels are what does not match */
+			if (!strcasestr(s->families[f].name, part) || at >= size)
+				continue;
+			at += (size_t)snprintf(ret_text + at, size - at, "%s%s",
+				found++ ? ", " : "; there is ", s->families[f].name);
+		}
+	}
+}

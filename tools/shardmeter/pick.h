@@ -58,6 +58,13 @@ int picks_series(const struct picks *p, const struct sm_snapshot *s, struct pick
 /* NAME{labels} of a row; NULL without memory; free it. */
 char *pick_text(const struct sm_snapshot *s, const struct pick_row *row);
 
+/* NAME{values}: shorter, for people who see it beside others of its family. The same otherwise. */
+char *pick_short_text(const struct sm_snapshot *s, const struct pick_row *row);
+
+/* "; there is a_total, b_total": families whose names have what a selector that matches no family
+ * asks for; "" if there are none. */
+void picks_similar(const struct picks *p, const struct sm_snapshot *s, char *ret_text, size_t size);
+
 /* The selectors as they were typed, for messages; NULL without memory; free it. */
 char *picks_text(char **words, int nwords);
 

@@ -5,25 +5,19 @@
  * Each sample is compared with the one before by the series' own text and creation time: a series
  * that was removed and made again begins anew. The snapshot before is kept until then, since
  * readings point into it.
- *
- * In place means: the cursor goes up over the lines of the last frame. A frame is one write, with
- * the terminal's line wrapping off at its beginning and on again at its end, so there is nothing to
- * restore whenever the program dies.
  */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "args.h"
 #include "file.h"
 #include "loop.h"
 #include "pick.h"
-#include "reading.h"
 #include "sel.h"
-#include "table.h"
+#include "watch.h"
 
 enum { WATCH_INTERVAL, WATCH_COUNT, WATCH_UNTIL, WATCH_FIELD, WATCH_TOTAL };
 
@@ -32,23 +26,6 @@ struct condition {
 	bool rate;
 	char op[3];
 	double limit;
-};
-
-/* One line of a sample. */
-struct line {
-	char *name;
-	uint64_t created_boot_ns;
-	struct reading now; /* as it stands in the segment */
-	struct number value, rate;
-	struct number quantile[3]; /* of what came since the sample before */
-	bool is_reset;
-};
-
-struct sample {
-	const struct sm_snapshot *s;
-	struct line *line;
-	size_t n;
-	bool any_histogram;
 };
 
 struct watch {
@@ -73,6 +50,7 @@ static void sample_release(struct sample *p)
 	for (size_t i = 0; p->line && i < p->n; i++) {
 		reading_release(&p->line[i].now);
 		free(p->line[i].name);
+		free(p->line[i].short_name);
 	}
 	free(p->line);
 	sm_snapshot_free(p->s);
@@ -159,9 +137,11 @@ static int add_line(struct watch *w, struct sample *p, const struct pick_row *ro
 		return rc;
 	p->n++;
 	l->name = pick_text(p->s, row);
+	l->short_name = pick_short_text(p->s, row);
 	l->created_boot_ns = row->series->created_boot_ns;
 	p->any_histogram |= l->now.is_histogram;
-	return l->name ? fill(w, l, line_before(w, l, p->n - 1), row->part, dt_s) : -ENOMEM;
+	return l->name && l->short_name ? fill(w, l, line_before(w, l, p->n - 1), row->part, dt_s)
+					: -ENOMEM;
 }
 
 static int add_total(
@@ -182,8 +162,10 @@ static int add_total(
 		reading_release(&one);
 	}
 	l->name = strdup(w->asked);
+	l->short_name = strdup(w->asked);
 	p->any_histogram = l->now.is_histogram;
-	return l->name ? fill(w, l, line_before(w, l, 0), rows[0].part, dt_s) : -ENOMEM;
+	return l->name && l->short_name ? fill(w, l, line_before(w, l, 0), rows[0].part, dt_s)
+					: -ENOMEM;
 }
 
 /* The next sample, compared with the one before. 0 or an exit code after a message. */
@@ -218,25 +200,6 @@ static int take(struct watch *w, struct sample *p)
 
 /* ---- printing ---- */
 
-static void rate_text(const struct line *l, char ret_text[CLI_TEXT_MAX])
-{
-	ret_text[0] = '\0';
-	if (l->is_reset)
-		snprintf(ret_text, CLI_TEXT_MAX, "reset");
-	else if (l->rate.is_set)
-		snprintf(ret_text, CLI_TEXT_MAX, "%.6g", l->rate.value);
-}
-
-static void value_text(const struct line *l, char ret_text[CLI_TEXT_MAX])
-{
-	const struct sm_family_info *f = l->now.family;
-
-	number_text(&l->value, ret_text);
-	if (f->kind == SM_STATESET && l->value.is_set && l->value.value >= 0 &&
-		l->value.value < f->nstates)
-		snprintf(ret_text, CLI_TEXT_MAX, "%s", f->states[(unsigned)l->value.value]);
-}
-
 static void print_lines(const struct sample *p)
 {
 	char utc[CLI_TEXT_MAX], text[CLI_TEXT_MAX];
@@ -248,10 +211,10 @@ static void print_lines(const struct sample *p)
 		printf("%s\t", utc);
 		if (l->name)
 			cli_put_text(stdout, l->name, strlen(l->name));
-		value_text(l, text);
+		watch_value_text(l, text);
 		putchar('\t');
 		cli_put_text(stdout, text, strlen(text));
-		rate_text(l, text);
+		watch_rate_text(l, text);
 		printf("\t%s", text);
 		for (size_t k = 0; l->now.is_histogram && k < 3; k++) {
 			number_text(&l->quantile[k], text);
@@ -261,68 +224,14 @@ static void print_lines(const struct sample *p)
 	}
 }
 
-/* Rows that the terminal has room for below the header, one line left for the cursor. */
-static size_t room(void)
+static void print(struct watch *w, const struct sample *p)
 {
-	struct winsize size;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0)
-		return 22;
-	return size.ws_row > 3 ? size.ws_row - 3u : 1;
-}
-
-static void cell(struct cli_table *t, const struct number *n)
-{
-	char text[CLI_TEXT_MAX];
-
-	snprintf(text, sizeof(text), n->is_set ? "%.4g" : "-", n->value);
-	cli_table_cell(t, text);
-}
-
-static int print_frame(struct watch *w, const struct sample *p)
-{
-	static const char *const headers[] = { "SERIES", "VALUE", "CHANGE/s", "P50", "P95", "P99" };
-	size_t shown = p->n < room() ? p->n : room();
-	bool wide = p->any_histogram && !w->field_given;
-	char text[CLI_TEXT_MAX];
-	struct cli_table t;
-	int rc;
-
-	cli_table_init(&t, wide ? 6 : 3, headers, "lrrrrr");
-	for (size_t i = 0; i < shown; i++) {
-		const struct line *l = &p->line[i];
-
-		cli_table_cell(&t, l->name);
-		value_text(l, text);
-		cli_table_cell(&t, text[0] ? text : "-");
-		rate_text(l, text);
-		cli_table_cell(&t, text[0] ? text : "-");
-		for (size_t k = 0; wide && k < 3; k++)
-			cell(&t, &l->quantile[k]);
-	}
-	fputs("\033[?7l", stdout);
-	if (w->frame_lines)
-		printf("\033[%uA\r\033[J", w->frame_lines);
-	rc = cli_table_print(&w->c, &t);
-	w->frame_lines = (unsigned)shown + 1;
-	if (shown < p->n) {
-		printf("... %zu more\n", p->n - shown);
-		w->frame_lines++;
-	}
-	fputs("\033[?7h", stdout);
-	return rc;
-}
-
-static int print(struct watch *w, const struct sample *p)
-{
-	int rc = 0;
-
 	if (w->terminal)
-		rc = print_frame(w, p);
+		w->frame_lines =
+			watch_frame(p, p->any_histogram && !w->field_given, w->frame_lines);
 	else
 		print_lines(p);
 	fflush(stdout);
-	return rc;
 }
 
 /* ---- the condition ---- */
@@ -389,15 +298,17 @@ static int tick(struct watch *w, bool *ret_met, bool *ret_any)
 		return rc;
 	*ret_any = p.n > 0;
 	*ret_met = w->until && is_met(w->until, &p);
-	rc = p.n ? print(w, &p) : 0;
+	if (p.n)
+		print(w, &p);
 	sample_release(&w->last);
 	w->last = p;
-	return rc;
+	return 0;
 }
 
 static int run_loop(struct watch *w, struct loop *loop)
 {
 	bool quiet = w->c.quiet, said = false, any = false, met = false, now;
+	char similar[600];
 	uint64_t n = 0;
 	int rc;
 
@@ -408,9 +319,12 @@ static int run_loop(struct watch *w, struct loop *loop)
 		if (rc && n == 0)
 			return rc;	  /* there is no segment, and never was */
 		w->c.quiet = quiet || rc; /* said once */
-		if (!rc && !now && !said)
-			cli_note(&w->c, "nothing with a value matches %s in %s yet; waiting for it",
-				w->asked, w->segment.path);
+		if (!rc && !now && !said) {
+			picks_similar(&w->picks, w->last.s, similar, sizeof(similar));
+			cli_note(&w->c,
+				"nothing with a value matches %s in %s yet%s; waiting for it",
+				w->asked, w->segment.path, similar);
+		}
 		said |= !rc && !now;
 		if (ferror(stdout))
 			return cli_finish(&w->c, CLI_OK);
