@@ -19,6 +19,9 @@
 #include "exporter/clock.h"
 
 #define KEPT_FOR_LOCAL_MAX	32
+/* The kernel is asked about each connection in one of so many rounds of conns_watch(), so that a
+ * thousand do not hold the mutex for long. */
+#define WATCH_SLICES		4u
 #define SILENT_NS		(CLOCK_S / 2)	/* who wanted something would have said so */
 
 enum conn_state { CONN_WAITING, CONN_BUSY, CONN_IDLE };
@@ -39,6 +42,7 @@ struct conns {
 	pthread_mutex_t mutex;
 	struct conn *list;
 	struct conns_limits limits;
+	unsigned round;			/* of conns_watch() */
 	struct conns_stats stats;	/* open and outside without those that are cut */
 };
 
@@ -253,14 +257,17 @@ void conn_idle(struct conns *s, struct conn *c)
 void conns_watch(struct conns *s, uint64_t now_ns)
 {
 	struct conn *c;
-	int late;
+	int late, asked;
 
 	pthread_mutex_lock(&s->mutex);
+	s->round++;
 	for (c = s->list; c; c = c->next) {
 		if (c->is_cut)
 			continue;
+		asked = (unsigned)c->fd % WATCH_SLICES == s->round % WATCH_SLICES;
 		/* The first bytes of another request: its time begins. */
-		if (c->state == CONN_IDLE && !c->is_unix && bytes_received(c->fd) > c->received) {
+		if (asked && c->state == CONN_IDLE && !c->is_unix &&
+		    bytes_received(c->fd) > c->received) {
 			c->state = CONN_WAITING;
 			c->since_ns = now_ns;
 		}
@@ -269,7 +276,7 @@ void conns_watch(struct conns *s, uint64_t now_ns)
 			c->state == CONN_BUSY && now_ns > c->deadline_ns;
 		if (late)
 			s->stats.cut_late++;
-		if (late || is_gone(c))
+		if (late || (asked && is_gone(c)))
 			cut(s, c);
 	}
 	pthread_mutex_unlock(&s->mutex);

@@ -8,6 +8,7 @@
 #include "exporter/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +21,10 @@
 
 #define LINE_MAX_BYTES 4096
 
-static enum log_level lowest = LOG_LEVEL_INFO;
-static enum log_format line_format = LOG_FORMAT_LOGFMT;
-static int to_journal;
+/* Atomic, since a reload may change them while others log. */
+static atomic_int lowest = LOG_LEVEL_INFO;
+static atomic_int line_format = LOG_FORMAT_LOGFMT;
+static atomic_int to_journal;
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 static const int priorities[] = { 3, 4, 6, 7 };
@@ -125,7 +127,7 @@ void log_event(enum log_level level, const char *message, ...)
 	char when[48], priority[8];
 	va_list ap;
 
-	if (level > lowest)
+	if ((int)level > lowest)
 		return;
 	if (to_journal) {
 		snprintf(priority, sizeof(priority), "<%d>", priorities[level]);

@@ -21,7 +21,7 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 
-/* log_setup - once, before threads. Without it: logfmt, info. */
+/* log_setup - may be called again. Without it: logfmt, info. */
 void log_setup(enum log_level level, enum log_format format);
 
 void log_event(enum log_level level, const char *message, ...) __attribute__((sentinel));
