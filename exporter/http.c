@@ -82,6 +82,8 @@ struct http {
 /* Is the library the one whose buffer is_line_end() knows? */
 static int sees_line_ends;
 
+enum stage { STAGE_HEAD, STAGE_PAGE, STAGE_ANSWER };
+
 struct exchange {
 	struct job job;
 	struct http *http;
@@ -91,10 +93,9 @@ struct exchange {
 	int target_rc;
 	struct request_head head;
 	struct request r;
-	int has_head;
+	enum stage stage;		/* what the handler is called for next */
 	int is_scrape;			/* counted in http.scrapes */
-	int has_page;			/* the job is done, with this result: */
-	int rc;
+	int rc;				/* of making the page */
 	struct page page;
 };
 
@@ -165,7 +166,6 @@ static void work(struct job *job)
 	struct exchange *x = (struct exchange *)(void *)job;
 
 	x->rc = x->http->pages.slow(x->http->pages.slow_ctx, &x->r, &x->page);
-	x->has_page = 1;
 	MHD_resume_connection(x->connection);
 }
 
@@ -282,30 +282,52 @@ static int begin_scrape(struct exchange *x)
 	return atomic_fetch_add(scrapes, 1) < atomic_load(&x->http->settings.max_requests);
 }
 
-static enum MHD_Result dispatch(struct exchange *x)
+static int is_slow(const struct exchange *x)
 {
-	struct http *h = x->http;
+	return x->http->pages.slow && strncmp(x->r.path, SLOW_PATHS, strlen(SLOW_PATHS)) == 0;
+}
 
+static void fill_request(struct exchange *x)
+{
 	x->r.path = x->target.path;
 	x->r.nparams = x->target.nparams;
 	x->r.param = x->target.param;
 	x->r.accept = x->head.accept.data;
 	x->r.accept_encoding = x->head.accept_encoding.data;
-	x->r.stopping = atomic_load(&h->stopping);
-	if (strcmp(x->r.path, h->telemetry_path) == 0) {
-		if (!begin_scrape(x)) {
-			atomic_fetch_add(&h->rejected, 1);
-			return say(x, MHD_HTTP_SERVICE_UNAVAILABLE,
-				"Too many scrapes at once; see --web.max-requests.", 0);
-		}
-		x->rc = pages_scrape(&h->pages, &x->r, &x->page);
-	} else if (h->pages.slow && strncmp(x->r.path, SLOW_PATHS, strlen(SLOW_PATHS)) == 0) {
-		return begin_job(x);
-	} else {
+	x->r.stopping = atomic_load(&x->http->stopping);
+}
+
+/* Make the page of a request, here and now. */
+static void make_page(struct exchange *x)
+{
+	struct http *h = x->http;
+
+	if (strcmp(x->r.path, h->telemetry_path) != 0) {
 		x->rc = pages_answer(&h->pages, &x->r, &x->page);
+	} else if (begin_scrape(x)) {
+		x->rc = pages_scrape(&h->pages, &x->r, &x->page);
+	} else {
+		x->page = (struct page){ .status = MHD_HTTP_SERVICE_UNAVAILABLE, .type = PLAIN_TYPE };
+		buf_puts(&x->page.body, "Too many scrapes at once; see --web.max-requests.\n");
+		x->rc = x->page.body.failed ? -ENOMEM : 0;
 	}
-	x->has_page = 1;
-	return MHD_YES;
+}
+
+/* Answer with the page that was made, or with why there is none. */
+static enum MHD_Result answer_made(struct exchange *x)
+{
+	enum MHD_Result rc;
+
+	if (x->rc == -ENOENT)
+		return say(x, MHD_HTTP_NOT_FOUND, "There is nothing here; see /.", 0);
+	if (x->rc < 0)
+		return say(x, MHD_HTTP_INTERNAL_SERVER_ERROR, "Out of memory.", 1);
+	if (x->page.status == MHD_HTTP_SERVICE_UNAVAILABLE && x->is_scrape)
+		atomic_fetch_add(&x->http->rejected, 1);
+	MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, KEEP_ALIVE_S);
+	rc = answer(x, &x->page, 0);
+	memset(&x->page, 0, sizeof(x->page));
+	return rc;
 }
 
 /* Called when the headers are there, again to answer, and once more after a job. */
@@ -314,7 +336,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 	void **request)
 {
 	struct exchange *x = *request;
-	enum MHD_Result rc = MHD_YES;
 	unsigned status;
 	const char *why;
 
@@ -323,26 +344,24 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 	(void)upload_data;
 	if (!x || *upload_data_size)
 		return MHD_NO;
-	if (!x->has_head) {
-		x->has_head = 1;
+	switch (x->stage) {
+	case STAGE_HEAD:
+		x->stage = STAGE_PAGE;
 		x->connection = c;
 		status = check(x, method, version, &why);
 		return status ? refuse(x, status, why) : MHD_YES;
+	case STAGE_PAGE:
+		x->stage = STAGE_ANSWER;
+		fill_request(x);
+		/* From here on the exchange is the job's, until it is resumed. */
+		if (is_slow(x))
+			return begin_job(x);
+		make_page(x);
+		break;
+	case STAGE_ANSWER:
+		break;
 	}
-	if (!x->has_page)
-		rc = dispatch(x);
-	if (!x->has_page)
-		return rc;
-	if (x->rc == -ENOENT)
-		return say(x, MHD_HTTP_NOT_FOUND, "There is nothing here; see /.", 0);
-	if (x->rc < 0)
-		return say(x, MHD_HTTP_INTERNAL_SERVER_ERROR, "Out of memory.", 1);
-	if (x->page.status == MHD_HTTP_SERVICE_UNAVAILABLE && x->is_scrape)
-		atomic_fetch_add(&x->http->rejected, 1);
-	MHD_set_connection_option(c, MHD_CONNECTION_OPTION_TIMEOUT, KEEP_ALIVE_S);
-	rc = answer(x, &x->page, 0);
-	memset(&x->page, 0, sizeof(x->page));
-	return rc;
+	return answer_made(x);
 }
 
 /* The request line is there: an exchange begins. */

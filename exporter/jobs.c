@@ -102,8 +102,10 @@ int jobs_stop(struct jobs *j, uint64_t timeout_ms)
 	j->stopping = 1;
 	pthread_cond_signal(&j->pushed);
 	pthread_mutex_unlock(&j->mutex);
-	until = clock_timespec(clock_now() + timeout_ms * CLOCK_MS);
-	if (pthread_clockjoin_np(j->thread, NULL, CLOCK_MONOTONIC, &until))
+	clock_gettime(CLOCK_REALTIME, &until);
+	until = clock_timespec((uint64_t)until.tv_sec * CLOCK_S + (uint64_t)until.tv_nsec +
+		timeout_ms * CLOCK_MS);
+	if (pthread_timedjoin_np(j->thread, NULL, &until))
 		return -ETIMEDOUT;
 	release(j);
 	return 0;
