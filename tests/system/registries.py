@@ -104,7 +104,11 @@ def serve(groups):
         def log_message(self, *args):
             pass
 
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    class Server(http.server.ThreadingHTTPServer):
+        def handle_error(self, *args):
+            """Prometheus ends with connections open."""
+
+    server = Server(('127.0.0.1', 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
