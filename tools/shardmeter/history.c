@@ -38,6 +38,9 @@ struct view {
 	struct cli_json *json; /* NULL: text */
 	bool terminal;
 	const char *pattern;
+	uint8_t *wanted; /* bits of the series that match it */
+	uint32_t wanted_cap; /* bits there is room for */
+	bool any_wanted;
 	bool values; /* print values, not only the rows */
 	size_t printed;
 	size_t unreadable;
@@ -69,6 +72,46 @@ static bool selected(const struct view *v, const struct history_series *s)
 	matches = text && fnmatch(v->pattern, text, 0) == 0;
 	free(text);
 	return matches;
+}
+
+/* Mark the series if it is wanted. 0 or -errno. */
+static int mark_wanted(void *ctx, const struct history_series *s)
+{
+	struct view *v = ctx;
+	uint64_t cap = v->wanted_cap ? v->wanted_cap : 4096;
+	uint8_t *grown;
+
+	if (!selected(v, s))
+		return 0;
+	while (cap <= s->id)
+		cap *= 2;
+	cap = cap < UINT32_MAX ? cap : UINT32_MAX;
+	if (cap > v->wanted_cap) {
+		grown = realloc(v->wanted, cap / 8 + 1);
+		if (!grown)
+			return -ENOMEM;
+		memset(grown + v->wanted_cap / 8, 0, cap / 8 + 1 - v->wanted_cap / 8);
+		v->wanted = grown;
+		v->wanted_cap = (uint32_t)cap;
+	}
+	v->wanted[s->id / 8] |= (uint8_t)(1u << s->id % 8);
+	v->any_wanted = true;
+	return 0;
+}
+
+/* Ask for the series of the pattern once, not at each of their values. 0 or an exit code after a
+ * message. */
+static int select_series(struct view *v)
+{
+	int rc = history_each_series(v->h, mark_wanted, v);
+
+	if (rc == -ENOMEM)
+		return cli_fail(v->c, CLI_FAILED, "out of memory");
+	if (rc < 0)
+		return cli_fail(v->c, cli_code(rc), "%s", history_error(v->h));
+	if (v->any_wanted)
+		history_want(v->h, v->wanted, v->wanted_cap);
+	return 0;
 }
 
 static void number_text(const struct history_value *v, char ret_text[CLI_TEXT_MAX])
@@ -229,8 +272,7 @@ static int put_row(struct view *v, const struct history_row *row)
 	if (v->json && v->values)
 		cli_json_open(v->json, "values", '[');
 	while (v->values && (rc = history_next_value(v->h, &value)) > 0)
-		if (selected(v, value.series))
-			put_value(v, time, &value);
+		put_value(v, time, &value);
 	if (v->json && v->values)
 		cli_json_close(v->json, ']');
 	if (v->json)
@@ -349,11 +391,15 @@ static int view(struct view *v, uint64_t from, uint64_t to)
 			found = history_seek_last(v->h, to);
 		else
 			history_seek(v->h, from, to);
+		if (v->pattern && !rc)
+			rc = select_series(v);
+		if (rc)
+			return rc;
 		if (found < 0)
 			return cli_fail(c, cli_code(found), "%s", history_error(v->h));
 		if (v->json)
 			cli_json_open(v->json, "rows", '[');
-		if (found)
+		if (found && (!v->pattern || v->any_wanted))
 			rc = put_rows(v);
 		if (v->json)
 			cli_json_close(v->json, ']');
@@ -491,6 +537,7 @@ static int run_history(struct cli *c)
 			c, cli_code(rc), "%s", diag.message[0] ? diag.message : strerror(-rc));
 	rc = view(&v, from, to);
 	history_close(v.h);
+	free(v.wanted);
 	return rc;
 }
 
