@@ -54,6 +54,17 @@ static void store(struct extra *x, const struct recorder_stats *r)
 		r->evicted_rows, 0);
 	extra_one(x, "shardmeter_store_file_bytes", "bytes", MODEL_GAUGE,
 		"Size of the history's file: its high-water mark.", r->store.file_bytes, 0);
+	extra_one(x, "shardmeter_store_free_bytes", "bytes", MODEL_GAUGE,
+		"Part of the history's file that waits for new rows.", r->store.free_bytes, 0);
+	extra_one(x, "shardmeter_store_map_bytes", "bytes", MODEL_GAUGE,
+		"Address space for the history's file: the most that LMDB would let it grow to.",
+		r->store.map_bytes, 0);
+	extra_one(x, "shardmeter_store_oldest_reader_lag_rows", "", MODEL_GAUGE,
+		"Rows written since the oldest foreign reader of the file began.",
+		r->store.oldest_reader_lag, 0);
+	extra_one(x, "shardmeter_store_readers", "", MODEL_GAUGE,
+		"Foreign readers, such as mdb_copy, that keep pages from being used again.",
+		r->store.readers, 0);
 	extra_one(x, "shardmeter_store_rows", "", MODEL_GAUGE, "Rows of history.", r->store.rows,
 		0);
 	extra_one(x, "shardmeter_store_series", "", MODEL_GAUGE,

@@ -312,6 +312,9 @@ def test_full_disk_is_waited_for():
             os.unlink(os.path.join(inside, 'junk'))
             wait_for(lambda: e.value('shardmeter_store_up') == 1, 'there is room again')
             wait_for_rows(e, 2)
+            gaps = [r for r in rows(p, store=inside) if r['missed']]
+            assert any(r['missed'] > 3 and 'store' in r['missed_why'] for r in gaps), gaps
+            assert history(p, '--check', store=inside)['finding'] == ''
         assert e.log().count('history is written again') == 1
         assert 'beginning a new one' not in e.log()
         assert e.stop() == 0
