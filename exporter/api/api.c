@@ -26,6 +26,7 @@ static const struct endpoint {
 	const char *parameter[PARAMETERS_MAX];	/* those that end in [] may be given more than once */
 } endpoints[] = {
 	{ PREFIX, endpoint_index, { NULL } },
+	{ PREFIX "events", endpoint_events, { "from", "to", "kind", "limit", "segment", NULL } },
 	{ PREFIX "flows", endpoint_flows, { "trace_id", "segment", "limit", NULL } },
 	{ PREFIX "health", endpoint_health, { "segment", NULL } },
 	{ PREFIX "query", endpoint_query, { "match[]", "from", "to", "step", "points", "fn", "q[]",

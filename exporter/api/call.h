@@ -94,6 +94,7 @@ double call_quantile(const uint64_t *counts, const double *bounds, unsigned nbou
 
 /* ---- endpoints ------------------------------------------------------------------------------ */
 
+int endpoint_events(struct call *c);
 int endpoint_series(struct call *c);
 int endpoint_query(struct call *c);
 int endpoint_slow_operations(struct call *c);

@@ -133,28 +133,70 @@ static void put_buckets(struct listing *l, const uint64_t *cumulative)
 	json_close(j, ']');
 }
 
-static void put_histogram(struct listing *l, const struct view_series *s)
+/* Count, sum and quantiles of counts under the united bounds. */
+static void put_counts(struct listing *l, const uint64_t *counts, const struct sm_sum *sum)
 {
 	static const struct {
 		const char *key;
 		double q;
 	} quantiles[] = { { "p50", 0.5 }, { "p95", 0.95 }, { "p99", 0.99 } };
-	uint64_t counts[BUCKETS_MAX] = { 0 }, cumulative[BUCKETS_MAX] = { 0 };
 	const struct sm_family_info *f = l->family->info;
-	struct sm_sum sum;
+	uint64_t count = 0;
 	size_t i;
 
-	if (f->nunited >= BUCKETS_MAX || f->nbounds >= BUCKETS_MAX ||
-		view_buckets(l->view, l->family, s, counts, &sum) < 0 ||
-		view_classic(l->view, l->family, s, cumulative, &sum) < 0)
-		return;
-	json_u64(&l->c->json, "count", cumulative[f->nbounds]);
-	call_sum(l->c, "sum", &sum);
+	for (i = 0; i <= f->nunited; i++)
+		count += counts[i];
+	json_u64(&l->c->json, "count", count);
+	call_sum(l->c, "sum", sum);
 	for (i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
 		call_double(l->c, quantiles[i].key, call_quantile(counts, f->united, f->nunited,
 			quantiles[i].q));
-	if (l->buckets)
+}
+
+static int has_any(const uint64_t *counts, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n && !counts[i]; i++)
+		;
+	return i < n;
+}
+
+/* What each writer observed into the newest file: another one may have other bounds. */
+static void put_histogram_writers(struct listing *l, const struct view_series *s)
+{
+	const struct sm_snapshot *newest = l->view->part[0];
+	uint64_t counts[BUCKETS_MAX];
+	struct sm_sum sum;
+	size_t w;
+
+	json_open(&l->c->json, "writers", '[');
+	for (w = 0; s->part[0] && w < newest->nwriters; w++) {
+		if (sm_snapshot_buckets(newest, s->part[0], (int)w, counts, &sum) < 0 ||
+			!has_any(counts, l->family->info->nunited + 1))
+			continue;
+		json_open(&l->c->json, NULL, '{');
+		json_text(&l->c->json, "writer", newest->writers[w].name);
+		put_counts(l, counts, &sum);
+		json_close(&l->c->json, '}');
+	}
+	json_close(&l->c->json, ']');
+}
+
+static void put_histogram(struct listing *l, const struct view_series *s)
+{
+	uint64_t counts[BUCKETS_MAX] = { 0 }, cumulative[BUCKETS_MAX] = { 0 };
+	const struct sm_family_info *f = l->family->info;
+	struct sm_sum sum;
+
+	if (f->nunited >= BUCKETS_MAX || f->nbounds >= BUCKETS_MAX ||
+		view_buckets(l->view, l->family, s, counts, &sum) < 0)
+		return;
+	put_counts(l, counts, &sum);
+	if (l->buckets && view_classic(l->view, l->family, s, cumulative, &sum) == 0)
 		put_buckets(l, cumulative);
+	if (l->writers)
+		put_histogram_writers(l, s);
 }
 
 static int put_writer(void *ctx, const struct sm_writer *writer, const struct sm_value *value)

@@ -194,6 +194,8 @@ def test_documented_parameters_are_taken():
                 more = [x for x in need if x[0] != p['name']]
                 if name == 'query' and p['name'] != 'match[]':
                     more += [('match[]', 'command_duration_seconds')]
+                if name == 'events' and p['name'] != 'kind':
+                    more += [('kind', 'clock_set_back')]    # there is none: no limit is too low
                 if p['name'] == 'q[]':
                     more += [('fn', 'quantile')]
                 data(e, name, *more, *[(p['name'], v) for v in values])
@@ -227,6 +229,17 @@ def test_every_member_is_seen():
         assert data(e, 'flows', ('trace_id', TRACE))['total'] == 2
         data(e, 'writers')
         data(e, 'health')
+        e.stop()
+        time.sleep(0.5)     # ticks that nobody takes
+        e = place.exporter(*QUICK)
+        wait_for(lambda: any(x['kind'] == 'exporter_start' for x in data(e, 'events')['events']),
+                 'a row of the new exporter')
+        events = data(e, 'events')['events']
+        assert [x['writer'] for x in events if x['kind'] == 'writer_start'] == \
+            ['shard-1', 'shard-2'], events
+        gaps = [x for x in events if x['kind'] == 'gap' and x['why'] == ['stopped']]
+        assert gaps and gaps[-1]['ticks'] >= 2, events
+        assert events[-1]['kind'] == 'exporter_start', events
         for path in DOC['paths']:
             seen = set()
             for answer in SEEN.get(path, []):
@@ -250,6 +263,7 @@ def test_documented_errors_happen():
         failing(e, 404, 'not_found', 'serie')
         assert 'limit is 100' in failing(e, 422, 'too_many_series', 'query',
                                          ('match[]', 'many_total'))
+        failing(e, 422, 'too_many_events', 'events', ('limit', 1))
         failing(e, 503, 'deadline', 'query', ('match[]', 'many_total'), ('by', ''),
                 headers={'X-Prometheus-Scrape-Timeout-Seconds': '0.0000001'})
         failing(e, 400, 'bad_parameter', 'series', ('match[]', '{'))
@@ -420,23 +434,25 @@ def test_history_agrees_with_the_values_now():
         a, b = feed(place)
         e = place.exporter(*QUICK)
         later(e, 2)
-        a('counter', 'commands_total', labels(command='play', outcome='ok'), 1000)
-        later(e, 2)
+        name = 'commands_total{command="play",outcome="ok"}'
+
+        def values(fn):
+            one = data(e, 'query', ('match[]', name), ('from', '-1m'), ('fn', fn))['series'][0]
+            return [v for v in one['values'] if v is not None]
+
         # The counter's increase over all, and its last value.
-        q = (('match[]', 'commands_total{command="play",outcome="ok"}'), ('from', '-1m'))
-        grown = data(e, 'query', *q, ('fn', 'increase'))['series'][0]['values']
-        assert sum(v for v in grown if v is not None) == 1000, grown
-        last = [v for v in data(e, 'query', *q)['series'][0]['values'] if v is not None][-1]
-        now = data(e, 'series', q[0])['families'][0]['series'][0]['value']
-        assert last == now == 1012, (last, now)
+        a('counter', 'commands_total', labels(command='play', outcome='ok'), 1000)
+        wait_for(lambda: sum(values('increase')) == 1000, 'the increase')
+        now = data(e, 'series', ('match[]', name))['families'][0]['series'][0]['value']
+        assert values('value')[-1] == now == 1012, now
         # Across a restart of the exporter, and a writer that died.
         e.stop()
         b.end()
         a('counter', 'commands_total', labels(command='play', outcome='ok'), 50)
         e = place.exporter(*QUICK)
+        wait_for(lambda: sum(values('increase')) == 1050, 'the increase over the restart')
         later(e, 2)
-        grown = data(e, 'query', *q, ('fn', 'increase'))['series'][0]['values']
-        assert sum(v for v in grown if v is not None) == 1050, grown
+        assert sum(values('increase')) == 1050
 
 
 def test_questions_hold_up_no_scrape():

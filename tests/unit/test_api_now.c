@@ -106,6 +106,9 @@ static void series__histogram__count_sum_quantiles_and_buckets(void **state)
 	assert_int_equal(ask("series?buckets=true"), 200);
 	has("\"count\":100,\"sum\":27.5,\"p50\":0.1,\"p95\":0.91,\"p99\":0.982,\"buckets\":["
 		"{\"le\":0.1,\"count\":50},{\"le\":1,\"count\":100},{\"le\":null,\"count\":100}]}");
+	assert_int_equal(ask("series?writers=true"), 200);
+	has("\"p99\":0.982,\"writers\":[{\"writer\":\"unit\",\"count\":100,\"sum\":27.5,\"p50\":0.1,"
+		"\"p95\":0.91,\"p99\":0.982}]}");
 }
 
 /* ---- writers and health --------------------------------------------------------------------- */

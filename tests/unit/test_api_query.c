@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "exporter/clock.h"
+#include "exporter/history/history.h"
 #include "exporter/history/place.h"
 #include "exporter/history/store.h"
 #include "tests/unit/api_ask.h"
@@ -17,6 +18,7 @@
 static char dir[64];
 static struct fake fake;
 static struct store *store;
+static unsigned missed, missed_why;	/* of the next row */
 static uint64_t now_ms, skipped_ms;	/* wall clock; how much of it was set, not lived */
 
 static struct store *open_store(void)
@@ -42,7 +44,7 @@ static int setup(void **state)
 	snprintf(segment, sizeof(segment), "%s/segment", dir);
 	fake_init(&fake, 1);
 	now_ms = BEGIN;
-	skipped_ms = 0;
+	skipped_ms = missed = missed_why = 0;
 	store = open_store();
 	api_set_up(segment, dir);
 	return 0;
@@ -67,7 +69,9 @@ static void row_late(uint64_t ms, uint64_t late)
 	struct view v;
 
 	now_ms += ms;
-	tick = (struct store_tick){ .now_ms = now_ms + late, .due_ms = now_ms };
+	tick = (struct store_tick){ .now_ms = now_ms + late, .due_ms = now_ms, .missed = missed,
+		.missed_why = missed_why };
+	missed = missed_why = 0;
 	fake.s.taken_real_ns = (now_ms + late) * 1000000;
 	fake.s.taken_boot_ns = (now_ms + late - BEGIN - skipped_ms) * 1000000 + 5000000000;
 	assert_int_equal(view_init(&v, snapshots, 1), 0);
@@ -628,6 +632,50 @@ static void history__none__says_why(void **state)
 	refuses("query?match[]=a", 503, "history_unavailable", "damaged");
 }
 
+/* ---- events --------------------------------------------------------------------------------- */
+
+static void events__of_every_kind__in_order(void **state)
+{
+	fake_series(&fake, counter("a_total", NULL), NULL)->all = fake_units(1);
+	fake_writer(&fake, "shard-1");
+	fake.writers[0].incarnation = 3;
+	fake.writers[0].start_real_ns = (BEGIN - 1000) * 1000000;
+	row(TEN);
+	row(TEN);
+	/* A second one starts; the first one does so again. */
+	fake_writer(&fake, "shard-2");
+	fake.writers[1].incarnation = 1;
+	fake.writers[1].start_real_ns = (now_ms + 4000) * 1000000;
+	fake.writers[0].incarnation = 4;
+	fake.writers[0].start_real_ns = (now_ms + 2500) * 1000000;
+	row(TEN);
+	missed = 3;
+	missed_why = HISTORY_MISSED_STOPPED | HISTORY_MISSED_SUSPEND;
+	store_close(store);
+	store = open_store();
+	row(4 * TEN);
+	memset(fake.segment.segment_id, 9, sizeof(fake.segment.segment_id));
+	fake.s.catalog_generation = 99;
+	row(TEN);
+	assert_int_equal(ask("events?from=1600000800&to=1600000900"), 200);
+	has("\"kind\":\"writer_start\",\"time\":1600000822.5,\"writer\":\"shard-1\",\"incarnation\":4},");
+	has("\"kind\":\"writer_start\",\"time\":1600000824,\"writer\":\"shard-2\",\"incarnation\":1},");
+	has("\"kind\":\"gap\",\"time\":1600000830.003,\"until\":1600000870.003,\"ticks\":3,\"why\":["
+		"\"stopped\",\"suspend\"]},");
+	has("\"kind\":\"exporter_start\",\"time\":1600000870.003},");
+	has("\"kind\":\"segment_new\",\"time\":1600000880.003}]");
+	has_not("\"incarnation\":3");
+	assert_int_equal(ask("events?from=1600000800&to=1600000900&kind=gap"), 200);
+	has_not("start");
+	/* The row before the range is what its first one is compared with. */
+	assert_int_equal(ask("events?from=1600000865&to=1600000900&kind=gap"), 200);
+	has("\"kind\":\"gap\"");
+	assert_int_equal(ask("events?from=1600000872&to=1600000879"), 200);
+	has("\"events\":[]");
+	refuses("events?from=1600000800&to=1600000900&limit=4", 422, "too_many_events", "more than 4");
+	refuses("events?kind=party", 400, "bad_parameter", "writer_start, gap, ");
+}
+
 static void series__of_the_history__are_those_it_knows(void **state)
 {
 	unsigned f = counter("a_total", "n");
@@ -675,6 +723,7 @@ int main(void)
 		TEST(parameters__wrong__name_the_parameter),
 		TEST(parameters__times__in_every_form),
 		TEST(history__none__says_why),
+		TEST(events__of_every_kind__in_order),
 		TEST(series__of_the_history__are_those_it_knows),
 	};
 
