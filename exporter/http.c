@@ -44,7 +44,9 @@
 #define ARRIVING_MAX		64u
 #define ARRIVING_STEP_NS	1000000
 #define ARRIVING_STEPS		20
-#define CUT_MAX			1024u	/* connections that are cut and not closed yet */
+/* conns.c keeps the limit, which may change; this is beyond any, with room for connections that are
+ * cut and not closed yet. */
+#define DAEMON_CONNECTIONS	12000u
 /* What a client says of its time is believed up to this many times --web.response-timeout. */
 #define TIMEOUT_FACTOR_MAX	4u
 
@@ -538,8 +540,7 @@ static int start_worker(struct worker *w, const struct options *o)
 			MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
 		NULL, NULL, on_request, w,
 		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-		/* conns.c keeps the limit; this one is for what has not reached it yet. */
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->max_connections + CUT_MAX,
+		MHD_OPTION_CONNECTION_LIMIT, DAEMON_CONNECTIONS,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((o->idle_timeout_ms + 999) / 1000),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1,

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from exporter_util import EXPORTER, Place, labels, run_tests, wait_for
@@ -210,6 +211,46 @@ def test_slow_clients_do_not_keep_others_out():
             assert c.getresponse().read()
             c.close()
         assert e.value('process_open_fds') < 64 + 40
+
+
+def outside_address():
+    """An address of this machine that is not loopback; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(('192.0.2.1', 9))
+        except OSError as e:
+            raise unittest.SkipTest(f'no address besides loopback: {e}') from e
+        return s.getsockname()[0]
+
+
+def test_whoever_comes_from_outside_leaves_room_for_this_machine():
+    outside = outside_address()
+    with Place() as p:
+        p.feeder()('series', 'm' * 180 + '_total', 50000)
+        e = p.exporter('--web.listen-address=0.0.0.0:0', '--web.max-connections=16',
+                       '--web.max-connections-per-ip=16', '--web.max-requests=16', storage=False)
+        port = int(wait_for(lambda: re.search(r'address=0\.0\.0\.0:(\d+)', e.log()), 'it listens')[1])
+        slow = []
+        try:
+            # Whoever takes no answer cannot be cut for room: 14 of 16 may be from outside.
+            for _ in range(14):
+                s = socket.create_connection((outside, port), timeout=20)
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                s.sendall(b'GET /metrics HTTP/1.1\r\nHost: ' + outside.encode() + b'\r\n\r\n')
+                assert s.recv(15) == b'HTTP/1.1 200 OK'
+                slow.append(s)
+            with socket.create_connection((outside, port), timeout=20) as s:
+                try:
+                    s.sendall(b'GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n')
+                    assert s.recv(1) == b''
+                except ConnectionError:
+                    pass
+            for _ in range(5):
+                assert e.request(path='/-/healthy').status == 200
+                assert e.request().status == 200
+        finally:
+            for s in slow:
+                s.close()
 
 
 def test_too_many_scrapes_get_503():
