@@ -41,7 +41,9 @@ struct lines_question {
 	unsigned nby;
 	const char *by_label[LINES_LABELS];
 	uint64_t limit;			/* of lines */
-	/* Steps: number i ends at first_ms + i * step_ms and begins after the end of the last. */
+	/* Rows after from_ms, up to to_ms. Step i ends at first_ms + i * step_ms and begins after the end of
+	 * the one before. */
+	uint64_t from_ms, to_ms;
 	uint64_t first_ms, step_ms;
 	size_t nsteps;
 };

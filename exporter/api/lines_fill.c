@@ -315,11 +315,13 @@ static void end_step(struct walk *w)
 static size_t step_of(const struct walk *w, const struct history_row *row)
 {
 	const struct lines_question *q = w->l->q;
-	uint64_t before_ms = q->first_ms - q->step_ms, step;
+	uint64_t step;
 
-	if (row->due_ms <= before_ms)
+	if (row->due_ms <= q->from_ms || row->due_ms > q->to_ms)
 		return NO_STEP;
-	step = (row->due_ms - before_ms - 1) / q->step_ms;
+	if (row->due_ms <= q->first_ms)
+		return 0;
+	step = (row->due_ms - q->first_ms - 1) / q->step_ms + 1;
 	return step < q->nsteps ? (size_t)step : NO_STEP;
 }
 
@@ -349,8 +351,7 @@ static int take_row(struct walk *w)
 static int seek(struct walk *w)
 {
 	const struct lines_question *q = w->l->q;
-	uint64_t from_ms = q->first_ms - q->step_ms;
-	uint64_t last_ms = q->first_ms + (q->nsteps - 1) * q->step_ms;
+	uint64_t from_ms = q->from_ms;
 	struct history_row row = { 0 };
 	int rc = history_seek_last(w->past->history, from_ms);
 
@@ -361,7 +362,7 @@ static int seek(struct walk *w)
 	else if (rc < 0 && (rc != -EBADMSG || history_damaged(w->past->history)))
 		return past_fails(w->c, w->past, rc);
 	/* A row may be taken well after it was due. */
-	history_seek(w->past->history, from_ms, last_ms + w->past->resolution_ms);
+	history_seek(w->past->history, from_ms, q->to_ms + w->past->resolution_ms);
 	return 0;
 }
 

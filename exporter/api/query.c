@@ -150,9 +150,22 @@ static uint64_t nice_step(uint64_t least_ms, uint64_t tick_ms)
 	return round_up(round_up(least_ms, tick_ms), 86400000);
 }
 
-static int choose_steps(struct call *c, struct query *q, const struct past *past)
+/* Lay steps of this length over the range. */
+static void lay_steps(struct query *q, uint64_t step_ms)
 {
-	uint64_t first_ms = UINT64_MAX, tick_ms, last_ms;
+	uint64_t last_ms = round_up(q->to_ms, step_ms);
+
+	q->lines.step_ms = step_ms;
+	q->lines.first_ms = q->from_ms / step_ms * step_ms + step_ms;
+	q->lines.nsteps = last_ms < q->lines.first_ms ? 1 :
+		(size_t)((last_ms - q->lines.first_ms) / step_ms) + 1;
+}
+
+/* The range, within what there is: steps before the first row would all be empty, and so would those
+ * to come. */
+static uint64_t clip(struct call *c, struct query *q, const struct past *past)
+{
+	uint64_t first_ms = UINT64_MAX, tick_ms;
 	unsigned i;
 
 	for (i = 0; i < past->n; i++) {
@@ -162,25 +175,39 @@ static int choose_steps(struct call *c, struct query *q, const struct past *past
 			first_ms = past->of[i].first_ms;
 	}
 	tick_ms = q->resolution_ms ? q->resolution_ms : 1000;
-	/* Steps before the first row would all be empty, and so would those to come. */
 	if (first_ms != UINT64_MAX && q->from_ms + tick_ms < first_ms)
-		q->from_ms = first_ms - tick_ms;
+		q->from_ms = (first_ms - tick_ms) / tick_ms * tick_ms;
 	if (q->to_ms > c->now_ms)
 		q->to_ms = c->now_ms;
 	if (q->from_ms >= q->to_ms)
 		q->from_ms = q->to_ms - 1;
-	if (!q->step_ms)
-		q->step_ms = nice_step((q->to_ms - q->from_ms) / q->points + 1, tick_ms);
-	else if (q->step_ms < tick_ms)
-		q->step_ms = tick_ms;
-	q->lines.step_ms = q->step_ms;
-	q->lines.first_ms = q->from_ms / q->step_ms * q->step_ms + q->step_ms;
-	last_ms = round_up(q->to_ms, q->step_ms);
-	if ((last_ms - q->lines.first_ms) / q->step_ms >= POINTS_MAX)
+	return tick_ms;
+}
+
+static int choose_steps(struct call *c, struct query *q, const struct past *past)
+{
+	uint64_t tick_ms = clip(c, q, past);
+
+	q->lines.from_ms = q->from_ms;
+	q->lines.to_ms = q->to_ms;
+	if (!q->step_ms && q->points == 1) {
+		/* One number for all of the range: where steps lie does not matter. */
+		q->lines.step_ms = q->to_ms - q->from_ms;
+		q->lines.first_ms = q->to_ms;
+		q->lines.nsteps = 1;
+		return 0;
+	}
+	if (q->step_ms) {
+		lay_steps(q, q->step_ms < tick_ms ? tick_ms : q->step_ms);
+	} else {
+		lay_steps(q, nice_step((q->to_ms - q->from_ms) / q->points, tick_ms));
+		/* Both ends may be in the middle of a step: one more than fits. */
+		while (q->lines.nsteps > q->points)
+			lay_steps(q, nice_step(q->lines.step_ms + 1, tick_ms));
+	}
+	if (q->lines.nsteps > POINTS_MAX)
 		return call_fail(c, 422, "too_many_points", "step", "from, to and step make more than "
 			"%d steps: make step longer or leave it out", POINTS_MAX);
-	q->lines.nsteps = last_ms < q->lines.first_ms ? 1 :
-		(size_t)((last_ms - q->lines.first_ms) / q->step_ms) + 1;
 	return 0;
 }
 
@@ -244,9 +271,9 @@ static int put_answer(struct call *c, const struct query *q, const struct lines 
 	size_t i;
 	int rc = 0;
 
-	json_fixed(j, "from", q->lines.first_ms - q->step_ms, 3);
-	json_fixed(j, "to", q->lines.first_ms + (q->lines.nsteps - 1) * q->step_ms, 3);
-	json_fixed(j, "step", q->step_ms, 3);
+	json_fixed(j, "from", q->from_ms, 3);
+	json_fixed(j, "to", q->to_ms, 3);
+	json_fixed(j, "step", q->lines.step_ms, 3);
 	if (q->resolution_ms)
 		json_fixed(j, "resolution", q->resolution_ms, 3);
 	else
@@ -255,7 +282,7 @@ static int put_answer(struct call *c, const struct query *q, const struct lines 
 	json_u64(j, "unreadable_rows", l->unreadable);
 	json_open(j, "times", '[');
 	for (i = 0; i < q->lines.nsteps; i++)
-		json_fixed(j, NULL, q->lines.first_ms + i * q->step_ms, 3);
+		json_fixed(j, NULL, q->lines.first_ms + i * q->lines.step_ms, 3);
 	json_close(j, ']');
 	json_open(j, "series", '[');
 	for (i = 0; i < l->n && rc == 0; i++)

@@ -550,6 +550,41 @@ static void limits__default_step__gives_no_more_points_than_asked_for(void **sta
 	has("\"step\":10,");
 }
 
+static void range__not_on_steps__counts_what_is_within(void **state)
+{
+	struct fake_cell *c = fake_series(&fake, counter("a_total", NULL), NULL);
+	unsigned i;
+
+	for (i = 0; i < 30; i++) {
+		c->all = fake_units(i);
+		row(TEN);
+	}
+	/* Rows of ...850 to ...960 in steps that end at 860, 920, 980. */
+	assert_int_equal(ask("query?match[]=a_total&fn=increase&from=1600000845&to=1600000965&step=60"),
+		200);
+	has("{\"from\":1600000845,\"to\":1600000965,\"step\":60,");
+	has("\"times\":[1600000860,1600000920,1600000980]");
+	has("\"values\":[2,6,4]");
+	/* One number for all of it. */
+	assert_int_equal(ask("query?match[]=a_total&fn=increase&from=1600000845&to=1600000965&points=1"),
+		200);
+	has("\"step\":120,");
+	has("\"times\":[1600000965]");
+	has("\"values\":[12]");
+	for (i = 2; i < 40; i++) {
+		char question[96];
+		unsigned n = 1;
+		const char *at;
+
+		snprintf(question, sizeof(question), "query?match[]=a_total&from=1600000805"
+			"&to=1600001095&points=%u", i);
+		assert_int_equal(ask(question), 200);
+		for (at = strstr(answer.body.data, "\"times\""); *at != ']'; at++)
+			n += *at == ',';
+		assert_in_range(n, i < 30 ? i / 3 : 30, i);
+	}
+}
+
 static void parameters__wrong__name_the_parameter(void **state)
 {
 	static const struct {
@@ -720,6 +755,7 @@ int main(void)
 		TEST(quantile__bounds_changed__goes_to_the_next_higher),
 		TEST(limits__exceeded__say_which_and_what_to_do),
 		TEST(limits__default_step__gives_no_more_points_than_asked_for),
+		TEST(range__not_on_steps__counts_what_is_within),
 		TEST(parameters__wrong__name_the_parameter),
 		TEST(parameters__times__in_every_form),
 		TEST(history__none__says_why),
