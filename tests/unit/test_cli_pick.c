@@ -83,6 +83,12 @@ static void selector__malformed__is_refused(void **state)
 	assert_int_equal(picked(NULL, "a_total{job<\"x\"}", NULL, NULL), -1);
 	assert_int_equal(picked(NULL, "a_total{job=\"x\"", NULL, NULL), -1);
 	assert_int_equal(picked(NULL, "a total", NULL, NULL), -1);
+	/* What takes all memory of the C library. */
+	assert_int_equal(
+		picked(NULL, "a_total", "job=~x+++++++++++++++++++++++++++++++", NULL), -1);
+	assert_int_equal(picked(NULL, "a_total", "job=~((x{99}){99}){99}", NULL), -1);
+	assert_int_equal(picked(NULL, "a_total", "job=~x{1,999}", NULL), -1);
+	assert_int_equal(picked(NULL, "a_total", "job=~\\+\\+\\+\\+\\+\\+\\+|x{1,2}", NULL), 1);
 }
 
 static struct number exact(__int128 units, unsigned decimals)

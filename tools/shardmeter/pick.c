@@ -17,6 +17,30 @@ struct rows {
 
 /* ---- selectors ---- */
 
+/*
+ * The C library copies what a + or {m,n} stands behind, so some dozens of + after or around each
+ * other take all memory there is. Nobody needs that many.
+ */
+static bool is_too_complex(const char *pattern)
+{
+	unsigned plus = 0, intervals = 0;
+	const char *p;
+
+	for (p = pattern; *p; p++) {
+		if (*p == '\\' && p[1]) {
+			p++;
+			continue;
+		}
+		plus += *p == '+';
+		if (*p != '{')
+			continue;
+		intervals++;
+		if (atoi(p + 1) > 100 || (strchr(p, ',') && atoi(strchr(p, ',') + 1) > 100))
+			return true;
+	}
+	return plus > 6 || intervals > 1 || p - pattern > 512;
+}
+
 static int compile(const struct cli *c, struct pick *p)
 {
 	char *anchored, why[128];
@@ -26,6 +50,11 @@ static int compile(const struct cli *c, struct pick *p)
 		p->by_writer |= strcmp(p->s.label[i].name, "writer") == 0;
 		if (p->s.label[i].match != CLI_LIKE && p->s.label[i].match != CLI_NOT_LIKE)
 			continue;
+		if (is_too_complex(p->s.label[i].value))
+			return cli_fail(c, CLI_FAILED,
+				"label %s: the regular expression is too complex (at most 512 "
+				"characters, six + and one {m,n} up to 100)",
+				p->s.label[i].name);
 		p->re[i] = calloc(1, sizeof(*p->re[i]));
 		if (!p->re[i] || asprintf(&anchored, "^(%s)$", p->s.label[i].value) < 0)
 			return cli_fail(c, CLI_FAILED, "out of memory");

@@ -91,7 +91,7 @@ bool number_parse(const char *text, size_t len, struct number *ret)
 		n--;
 		decimals--;
 	}
-	if (n < 0 || (n && (decimals > 9 || n - decimals > 36)))
+	if (n < 0 || (n && (decimals > 9 || n - decimals > 28)))
 		return !isinf(ret->value);
 	for (int i = 0; i < n; i++)
 		units = 10 * units + (digits[i] - '0');
