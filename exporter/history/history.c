@@ -72,18 +72,16 @@ static int copy_record(struct history *h, void *arg)
 	const struct wanted *wanted = arg;
 	uint8_t buf[4];
 	MDB_val key = { sizeof(buf), buf }, data;
-	MDB_cursor *cursor;
-	int rc = mdb_cursor_open(h->txn, wanted->dbi, &cursor);
+	int rc = history_cursor(h, wanted->dbi);
 
-	if (rc)
-		return guard_errno(rc);
+	if (rc < 0)
+		return rc;
 	bytes_key_u32(buf, wanted->id);
-	rc = mdb_cursor_get(cursor, &key, &data, wanted->or_next ? MDB_SET_RANGE : MDB_SET);
+	rc = mdb_cursor_get(h->cursor, &key, &data, wanted->or_next ? MDB_SET_RANGE : MDB_SET_KEY);
 	if (rc == 0)
-		rc = key.mv_size == 4 ? history_take(&h->record, &key, &data) : -EBADMSG;
+		rc = key.mv_size == 4 ? history_take(h, &h->record, &key, &data) : -EBADMSG;
 	else
 		rc = rc == MDB_NOTFOUND ? 1 : guard_errno(rc);
-	mdb_cursor_close(cursor);
 	return rc < 0 ? rc : !rc;
 }
 
@@ -212,9 +210,9 @@ static int is_wanted(const struct history *h, uint32_t id)
 	return !h->want || (id < h->want_limit && h->want[id / 8] >> id % 8 & 1);
 }
 
-/* The first row from *at on whose time is in the range. 1, 0 without, -errno. An epoch's rows
+/* With h->cursor: the first row from *at on whose time is in the range. 1, 0 without, -errno. An epoch's rows
  * ascend in time, so that a step leads to the range or to the next epoch. */
-static int find_row(struct history *h, MDB_cursor *cursor, struct row_key *at, MDB_val *ret_data)
+static int find_row(struct history *h, struct row_key *at, MDB_val *ret_key, MDB_val *ret_data)
 {
 	uint8_t buf[ROW_KEY_BYTES];
 	struct row_key found;
@@ -224,10 +222,10 @@ static int find_row(struct history *h, MDB_cursor *cursor, struct row_key *at, M
 	for (;;) {
 		row_put_key(buf, at);
 		key = (MDB_val){ sizeof(buf), buf };
-		rc = mdb_cursor_get(cursor, &key, ret_data, MDB_SET_RANGE);
+		rc = mdb_cursor_get(h->cursor, &key, ret_data, MDB_SET_RANGE);
 		if (rc)
 			return rc == MDB_NOTFOUND ? 0 : guard_errno(rc);
-		rc = row_get_key(key.mv_data, key.mv_size, &found);
+		rc = history_row_key(h, &key, &found);
 		/* Never back: what is damaged, or void, shall not hold us for ever. */
 		if (rc < 0 || memcmp(key.mv_data, buf, sizeof(buf)) < 0)
 			return -EBADMSG;
@@ -239,6 +237,7 @@ static int find_row(struct history *h, MDB_cursor *cursor, struct row_key *at, M
 			*at = (struct row_key){ .epoch = found.epoch, .at_ms = h->from_ms };
 		} else {
 			*at = found;
+			*ret_key = key;
 			return 1;
 		}
 	}
@@ -247,22 +246,17 @@ static int find_row(struct history *h, MDB_cursor *cursor, struct row_key *at, M
 static int copy_row(struct history *h, void *arg)
 {
 	struct row_key at = h->next;
-	uint8_t buf[ROW_KEY_BYTES];
-	MDB_val key = { sizeof(buf), buf }, data;
-	MDB_cursor *cursor;
-	int rc = mdb_cursor_open(h->txn, h->rows, &cursor);
+	MDB_val key, data;
+	int rc = history_cursor(h, h->rows);
 
-	if (rc)
-		return guard_errno(rc);
-	rc = find_row(h, cursor, &at, &data);
-	if (rc > 0) {
-		row_put_key(buf, &at);
-		rc = history_take(&h->row, &key, &data);
-		*(struct row_key *)arg = at;
-		rc = rc < 0 ? rc : 1;
-	}
-	mdb_cursor_close(cursor);
-	return rc;
+	if (rc < 0)
+		return rc;
+	rc = find_row(h, &at, &key, &data);
+	if (rc <= 0)
+		return rc;
+	rc = history_take(h, &h->row, &key, &data);
+	*(struct row_key *)arg = at;
+	return rc < 0 ? rc : 1;
 }
 
 struct last {
@@ -277,26 +271,24 @@ static int find_last(struct history *h, void *arg)
 	struct row_key at = { .epoch = UINT32_MAX, .at_ms = UINT64_MAX, .tick = UINT64_MAX };
 	uint8_t buf[ROW_KEY_BYTES];
 	MDB_val key, data;
-	MDB_cursor *cursor;
-	int rc = mdb_cursor_open(h->txn, h->rows, &cursor);
+	int rc = history_cursor(h, h->rows);
 
-	if (rc)
-		return guard_errno(rc);
+	if (rc < 0)
+		return rc;
 	do {
 		row_put_key(buf, &at);
 		key = (MDB_val){ sizeof(buf), buf };
-		rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
-		rc = mdb_cursor_get(cursor, &key, &data, rc ? MDB_LAST : MDB_PREV);
+		rc = mdb_cursor_get(h->cursor, &key, &data, MDB_SET_RANGE);
+		rc = mdb_cursor_get(h->cursor, &key, &data, rc ? MDB_LAST : MDB_PREV);
 		if (rc)
-			break;
-		rc = row_get_key(key.mv_data, key.mv_size, &last->found);
+			return rc == MDB_NOTFOUND ? 0 : guard_errno(rc);
+		rc = history_row_key(h, &key, &last->found);
 		if (rc < 0 || memcmp(key.mv_data, buf, sizeof(buf)) >= 0)
-			rc = -EBADMSG;
+			return -EBADMSG;
 		at = (struct row_key){ .epoch = last->found.epoch, .at_ms = last->at_ms,
 			.tick = UINT64_MAX };
-	} while (rc == 0 && last->found.at_ms > last->at_ms);
-	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND ? 0 : rc == -EBADMSG ? rc : rc ? guard_errno(rc) : 1;
+	} while (last->found.at_ms > last->at_ms);
+	return 1;
 }
 
 int history_seek_last(struct history *h, uint64_t at_ms)

@@ -40,6 +40,14 @@ struct job {
 	void *arg;
 };
 
+static void end_look(struct history *h)
+{
+	if (h->cursor)
+		mdb_cursor_close(h->cursor);
+	h->cursor = NULL;
+	mdb_txn_reset(h->txn);
+}
+
 static int run_job(void *arg)
 {
 	struct job *job = arg;
@@ -49,7 +57,7 @@ static int run_job(void *arg)
 	if (rc)
 		return guard_errno(rc);
 	rc = job->work(h, job->arg);
-	mdb_txn_reset(h->txn);
+	end_look(h);
 	return rc;
 }
 
@@ -81,9 +89,9 @@ int history_look(struct history *h, int (*work)(struct history *h, void *arg), v
 	for (tries = 0; tries < LOOKS_MAX && overtaken && !h->damaged; tries++) {
 		rc = guard_run(run_job, &job);
 		overtaken = was_overtaken(h);
-		/* A fault left the transaction open. */
-		if (rc == -EFAULT && overtaken)
-			mdb_txn_reset(h->txn);
+		/* A fault left them open. */
+		if (rc == -EFAULT && h->txn)
+			end_look(h);
 	}
 	if (overtaken && !h->damaged)
 		return history_fail(h, -EBUSY, "%.300s was written too fast to be read", h->path);
@@ -99,12 +107,32 @@ int history_look(struct history *h, int (*work)(struct history *h, void *arg), v
 	return rc < 0 ? history_fail(h, rc, "cannot read %.300s: %s", h->path, strerror(-rc)) : rc;
 }
 
-/* Copy what a cursor found. */
-int history_take(struct copy *c, const MDB_val *key, const MDB_val *data)
+static int is_inside(const struct history *h, const MDB_val *v)
+{
+	uintptr_t at = (uintptr_t)v->mv_data;
+
+	return at >= h->map_begin && at <= h->map_end && v->mv_size <= h->map_end - at;
+}
+
+int history_cursor(struct history *h, MDB_dbi dbi)
+{
+	MDB_stat tree;
+	/* Finds the tree's root, which may fault; opening would have allocated by then. */
+	int rc = mdb_stat(h->txn, dbi, &tree);
+
+	return guard_errno(rc ? rc : mdb_cursor_open(h->txn, dbi, &h->cursor));
+}
+
+int history_row_key(const struct history *h, const MDB_val *key, struct row_key *ret_key)
+{
+	return is_inside(h, key) ? row_get_key(key->mv_data, key->mv_size, ret_key) : -EBADMSG;
+}
+
+int history_take(struct history *h, struct copy *c, const MDB_val *key, const MDB_val *data)
 {
 	uint8_t *grown;
 
-	if (key->mv_size > sizeof(c->key))
+	if (key->mv_size > sizeof(c->key) || !is_inside(h, key) || !is_inside(h, data))
 		return -EBADMSG;
 	if (data->mv_size > c->cap) {
 		grown = realloc(c->data, data->mv_size);
@@ -123,7 +151,33 @@ int history_take(struct copy *c, const MDB_val *key, const MDB_val *data)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-static int get_number(MDB_txn *txn, MDB_dbi dbi, const char *name, uint64_t *ret_number)
+/* Find the mapping of the file that a value of it is in. */
+static int find_map(struct history *h, uintptr_t within)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	mdb_filehandle_t fd;
+	struct stat st;
+	unsigned long begin, end, inode;
+	char *line = NULL;
+	size_t size = 0;
+
+	h->map_end = f ? 0 : UINTPTR_MAX;	/* without /proc there is no telling */
+	if (!f)
+		return 0;
+	if (mdb_env_get_fd(h->env, &fd) == 0 && fstat(fd, &st) == 0)
+		while (getline(&line, &size, f) > 0)
+			if (sscanf(line, "%lx-%lx %*s %*s %*s %lu", &begin, &end, &inode) == 3 &&
+			    inode == st.st_ino && within >= begin && within < end) {
+				h->map_begin = begin;
+				h->map_end = end;
+			}
+	free(line);
+	fclose(f);
+	return h->map_end ? 0 : -EBADMSG;
+}
+
+static int get_number(MDB_txn *txn, MDB_dbi dbi, const char *name, uint64_t *ret_number,
+	uintptr_t *ret_at)
 {
 	char text[16];
 	MDB_val key = { strlen(name), text }, data;
@@ -136,6 +190,7 @@ static int get_number(MDB_txn *txn, MDB_dbi dbi, const char *name, uint64_t *ret
 	if (data.mv_size != 8)
 		return -EBADMSG;
 	*ret_number = bytes_from_key_u64(data.mv_data);
+	*ret_at = (uintptr_t)data.mv_data;
 	return 0;
 }
 
@@ -144,28 +199,29 @@ static int open_trees(struct history *h)
 	static const char *const names[] = { "meta", "rows", "families", "series" };
 	MDB_dbi *dbis[] = { &h->meta, &h->rows, &h->families, &h->series };
 	uint64_t magic = 0, format = 0;
-	MDB_txn *txn;
 	size_t i;
-	int rc = mdb_txn_begin(h->env, NULL, MDB_RDONLY, &txn);
+	int rc = mdb_txn_begin(h->env, NULL, MDB_RDONLY, &h->txn);
 
 	if (rc)
 		return guard_errno(rc);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]) && rc == 0; i++)
-		rc = mdb_dbi_open(txn, names[i], 0, dbis[i]);
+		rc = mdb_dbi_open(h->txn, names[i], 0, dbis[i]);
 	/* An LMDB file, but not of ours. */
 	if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE)
 		rc = MDB_INVALID;
-	rc = rc ? guard_errno(rc) : get_number(txn, h->meta, "magic", &magic);
+	rc = rc ? guard_errno(rc) : get_number(h->txn, h->meta, "magic", &magic, &h->map_begin);
 	if (rc == 0 && magic != PLACE_MAGIC)
 		rc = -EBADMSG;
 	if (rc == 0)
-		rc = get_number(txn, h->meta, "format", &format);
+		rc = get_number(h->txn, h->meta, "format", &format, &h->map_begin);
 	if (rc == 0 && format != PLACE_FORMAT)
 		rc = -EPROTONOSUPPORT;
 	/* A commit keeps the handles of the trees. */
 	if (rc == 0)
-		return guard_errno(mdb_txn_commit(txn));
-	mdb_txn_abort(txn);
+		rc = guard_errno(mdb_txn_commit(h->txn));
+	else
+		mdb_txn_abort(h->txn);
+	h->txn = NULL;
 	return rc;
 }
 
@@ -239,6 +295,8 @@ int history_open(const char *dir, struct history **ret_history, struct sm_diag *
 		rc = -ENOENT;
 	if (rc == 0)
 		rc = guard_run(open_env, h);
+	if (rc == 0)
+		rc = find_map(h, h->map_begin);
 	if (rc < 0) {
 		rc = explain_open(h, rc, diag);
 		history_close(h);
@@ -261,6 +319,8 @@ static int close_env(void *arg)
 {
 	struct history *h = arg;
 
+	if (h->cursor)
+		mdb_cursor_close(h->cursor);
 	if (h->txn)
 		mdb_txn_abort(h->txn);
 	mdb_env_close(h->env);
@@ -302,7 +362,6 @@ static int summarise(struct history *h, void *arg)
 	uint64_t *entries[] = { NULL, &summary.rows, &summary.families, &summary.series };
 	struct row_key first = { 0 }, last = { 0 };
 	MDB_val key, data;
-	MDB_cursor *cursor;
 	MDB_stat st;
 	size_t i;
 	int rc;
@@ -316,15 +375,14 @@ static int summarise(struct history *h, void *arg)
 		if (entries[i])
 			*entries[i] = st.ms_entries;
 	}
-	rc = mdb_cursor_open(h->txn, h->rows, &cursor);
-	if (rc)
-		return guard_errno(rc);
-	rc = mdb_cursor_get(cursor, &key, &data, MDB_FIRST);
-	if (rc == 0 && row_get_key(key.mv_data, key.mv_size, &first) == 0)
-		rc = mdb_cursor_get(cursor, &key, &data, MDB_LAST);
+	rc = history_cursor(h, h->rows);
+	if (rc < 0)
+		return rc;
+	rc = mdb_cursor_get(h->cursor, &key, &data, MDB_FIRST);
+	if (rc == 0 && history_row_key(h, &key, &first) == 0)
+		rc = mdb_cursor_get(h->cursor, &key, &data, MDB_LAST);
 	if (rc == 0)
-		row_get_key(key.mv_data, key.mv_size, &last);
-	mdb_cursor_close(cursor);
+		history_row_key(h, &key, &last);
 	if (rc && rc != MDB_NOTFOUND)
 		return guard_errno(rc);
 	summary.first_ms = first.at_ms;

@@ -32,6 +32,8 @@ struct copy {
 struct history {
 	MDB_env *env;
 	MDB_txn *txn;		/* reset between looks */
+	MDB_cursor *cursor;	/* of the look that runs, or of one that ended in a fault */
+	uintptr_t map_begin, map_end;	/* where LMDB has the file */
 	MDB_dbi meta, rows, families, series;
 	char path[PATH_MAX];
 	int damaged;		/* LMDB cannot go on */
@@ -55,11 +57,14 @@ struct history {
  */
 int history_look(struct history *h, int (*work)(struct history *h, void *arg), void *arg);
 
-/* history_take - copy what a cursor found; for use in work. 0 or -errno. */
-int history_take(struct copy *c, const MDB_val *key, const MDB_val *data);
-
 /* history_fail - explain rc for history_error(), and return it. */
 __attribute__((format(printf, 3, 4)))
 int history_fail(struct history *h, int rc, const char *format, ...);
+
+/* For use in work: a cursor, closed after the look; a record's data, copied; a row's key. LMDB believes
+ * offsets and sizes of the file: what they point to has to be in the file, too. 0 or -errno. */
+int history_cursor(struct history *h, MDB_dbi dbi);
+int history_take(struct history *h, struct copy *c, const MDB_val *key, const MDB_val *data);
+int history_row_key(const struct history *h, const MDB_val *key, struct row_key *ret_key);
 
 #endif /* HISTORY_HISTORY_INTERNAL_H */

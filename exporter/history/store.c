@@ -76,6 +76,21 @@ int store_put_number(struct store *s, MDB_txn *txn, const char *name, uint64_t n
 	return guard_errno(mdb_put(txn, s->meta, &key, &data, 0));
 }
 
+int store_cursor(struct store *s, MDB_txn *txn, MDB_dbi dbi)
+{
+	MDB_stat tree;
+	/* Finds the tree's root, which may fault; opening would have allocated by then. */
+	int rc = mdb_stat(txn, dbi, &tree);
+
+	return guard_errno(rc ? rc : mdb_cursor_open(txn, dbi, &s->cursor));
+}
+
+void store_cursor_close(struct store *s)
+{
+	mdb_cursor_close(s->cursor);
+	s->cursor = NULL;
+}
+
 /* ---- opening -------------------------------------------------------------------------------- */
 
 /* Look at the file before LMDB does. 0 also if there is none yet. */
@@ -146,14 +161,13 @@ static int open_trees(struct store *s, MDB_txn *txn)
 static int edge_row(struct store *s, MDB_txn *txn, MDB_cursor_op op, struct row_key *ret_key)
 {
 	MDB_val key, data;
-	MDB_cursor *cursor;
-	int rc = mdb_cursor_open(txn, s->rows, &cursor);
+	int rc = store_cursor(s, txn, s->rows);
 
 	*ret_key = (struct row_key){ 0 };
-	if (rc)
-		return guard_errno(rc);
-	rc = mdb_cursor_get(cursor, &key, &data, op);
-	mdb_cursor_close(cursor);
+	if (rc < 0)
+		return rc;
+	rc = mdb_cursor_get(s->cursor, &key, &data, op);
+	store_cursor_close(s);
 	if (rc)
 		return rc == MDB_NOTFOUND ? 0 : guard_errno(rc);
 	return row_get_key(key.mv_data, key.mv_size, ret_key);
@@ -609,8 +623,10 @@ void store_close(struct store *s)
 {
 	if (!s)
 		return;
-	if (s->env && (s->faulted || guard_run(close_env, s) < 0))
+	if (s->env && (s->faulted || guard_run(close_env, s) < 0)) {
 		guard_abandon(s->env);
+		guard_abandon(s->cursor);
+	}
 	store_unload(s);
 	row_free(&s->writer);
 	bytes_free(&s->record);

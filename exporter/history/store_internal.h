@@ -23,6 +23,7 @@ struct store_item {
 struct store {
 	MDB_env *env;
 	MDB_dbi meta, rows, families, series, gone;
+	MDB_cursor *cursor;		/* open just now, or when LMDB faulted */
 	struct store_options opts;
 	char dir[3072];
 	char path[4096];
@@ -54,6 +55,10 @@ struct store {
 	uint64_t plain_generation;
 	int plain_valid;
 };
+
+/* store_cursor - open s->cursor; store_cursor_close() after use. 0 or -errno. */
+int store_cursor(struct store *s, MDB_txn *txn, MDB_dbi dbi);
+void store_cursor_close(struct store *s);
 
 /* store_load - read the dictionary. */
 int store_load(struct store *s, MDB_txn *txn);

@@ -452,18 +452,17 @@ static int load_record(struct store *s, MDB_dbi dbi, const MDB_val *key, const M
 static int load_tree(struct store *s, MDB_txn *txn, MDB_dbi dbi)
 {
 	MDB_val key, data;
-	MDB_cursor *cursor;
-	int rc = guard_errno(mdb_cursor_open(txn, dbi, &cursor)), found;
+	int rc = store_cursor(s, txn, dbi), found;
 
 	if (rc < 0)
 		return rc;
 	while (rc == 0) {
-		found = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
+		found = mdb_cursor_get(s->cursor, &key, &data, MDB_NEXT);
 		if (found == MDB_NOTFOUND)
 			break;
 		rc = found ? guard_errno(found) : load_record(s, dbi, &key, &data);
 	}
-	mdb_cursor_close(cursor);
+	store_cursor_close(s);
 	return rc;
 }
 
@@ -531,13 +530,12 @@ static int forget_series(struct store *s, MDB_txn *txn, uint32_t id)
 int store_forget(struct store *s, MDB_txn *txn, uint64_t oldest, unsigned limit)
 {
 	MDB_val key, data;
-	MDB_cursor *cursor;
-	int rc = guard_errno(mdb_cursor_open(txn, s->gone, &cursor)), found;
+	int rc = store_cursor(s, txn, s->gone), found;
 
 	if (rc < 0)
 		return rc;
 	while (limit-- && rc == 0) {
-		found = mdb_cursor_get(cursor, &key, &data, MDB_FIRST);
+		found = mdb_cursor_get(s->cursor, &key, &data, MDB_FIRST);
 		if (found == MDB_NOTFOUND)
 			break;
 		rc = found ? guard_errno(found) : key.mv_size == 12 ? 0 : -EBADMSG;
@@ -547,8 +545,8 @@ int store_forget(struct store *s, MDB_txn *txn, uint64_t oldest, unsigned limit)
 			break;
 		rc = forget_series(s, txn, bytes_from_key_u32((const uint8_t *)key.mv_data + 8));
 		if (rc == 0)
-			rc = guard_errno(mdb_cursor_del(cursor, 0));
+			rc = guard_errno(mdb_cursor_del(s->cursor, 0));
 	}
-	mdb_cursor_close(cursor);
+	store_cursor_close(s);
 	return rc;
 }
