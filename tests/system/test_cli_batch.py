@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# ASAN: it reads what strangers send.
 """shardmeter batch: statsd lines and exposition text, errors by line, speed, segments that go."""
 import os
 import subprocess

@@ -3,7 +3,9 @@
 """shardmeter get, watch and rm --all: selectors, exact values, rates, conditions."""
 import json
 import os
+import pty
 import re
+import select
 import signal
 import subprocess
 import unittest
@@ -178,6 +180,26 @@ class Watch(Case):
         self.assertTrue(data.endswith(b'\x1b[?7h'))
         self.assertNotIn(b'\x1b]', data)
         self.assertIn(b'\\x1b]0;evil\\x07', data)
+
+    def test_terminal__interrupted_is_left_as_it_was(self):
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(CLI, [CLI, 'watch', '-i', '0.05', '*'], self.env)
+        data = b''
+        while data.count(b'\x1b[?7h') < 3:
+            self.assertTrue(select.select([fd], [], [], DEADLINE_S)[0])
+            data += os.read(fd, 65536)
+        os.write(fd, b'\x03')
+        while True:
+            self.assertTrue(select.select([fd], [], [], DEADLINE_S)[0])
+            try:
+                data += os.read(fd, 65536)
+            except OSError:
+                break
+        os.close(fd)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), -signal.SIGINT)
+        self.assertEqual(data.count(b'\x1b[?7l'), data.count(b'\x1b[?7h'))
+        self.assertTrue(data.rstrip(b'\r\n').endswith((b'\x1b[?7h', b'^C')), data[-50:])
 
     def test_terminal__narrow_ones_cut_names_never_numbers(self):
         for text in ('one', 'two', '\u65e5\u672c\u8a9e' * 30):

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# ASAN: it reads what strangers send.
 """shardmeter push, to a server that takes notes."""
 import base64
 import http.server
