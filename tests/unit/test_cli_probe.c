@@ -55,7 +55,7 @@ static void *serve(void *answer)
 
 static int probe_against(const char *answer, unsigned timeout_ms, struct probe *p)
 {
-	char copy[8192];
+	char copy[20000];
 	pthread_t t;
 	int rc;
 
