@@ -544,6 +544,7 @@ static int run_history(struct cli *c)
 const struct cli_command cli_cmd_history = { .name = "history",
 	.synopsis = "[options] [PATTERN]",
 	.run = run_history,
+	.complete = CLI_COMPLETE_FAMILY,
 	.help = "Show what the exporter remembers: its ticks, one of them, or series over a time.",
 	.text = "Without PATTERN and --at: the ticks, each with time, number of values, live "
 		"writers, bytes. With PATTERN, as in ls: the values of those series at each tick. "
