@@ -16,6 +16,7 @@
 
 /* ---- failing -------------------------------------------------------------------------------- */
 
+__attribute__((format(printf, 5, 0)))
 static int fail_va(struct call *c, unsigned status, const char *error, const char *parameter,
 	const char *format, va_list ap)
 {
