@@ -52,6 +52,7 @@
 
 #define SLOW_PATHS	"/api/v1/"
 #define PLAIN_TYPE	"text/plain; charset=utf-8"
+#define JSON_TYPE	"application/json; charset=utf-8"
 
 struct worker {
 	struct MHD_Daemon *daemon;
@@ -173,10 +174,14 @@ static void work(struct job *job)
 
 static enum MHD_Result begin_job(struct exchange *x)
 {
+	struct page busy = { .status = MHD_HTTP_SERVICE_UNAVAILABLE, .type = JSON_TYPE };
+
 	if (jobs_reserve(x->http->jobs) < 0) {
 		atomic_fetch_add(&x->http->rejected, 1);
-		return say(x, MHD_HTTP_SERVICE_UNAVAILABLE,
-			"Too many requests for history at once; try again.", 0);
+		/* As all answers of the API look. */
+		buf_puts(&busy.body, "{\"status\":\"error\",\"error\":\"busy\",\"message\":"
+			"\"too many questions at once: try again\"}\n");
+		return busy.body.failed ? MHD_NO : answer(x, &busy, 0);
 	}
 	x->job.work = work;
 	MHD_suspend_connection(x->connection);
