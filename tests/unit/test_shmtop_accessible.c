@@ -117,7 +117,7 @@ static void summary__of_the_bot__is_lines_without_drawing(void **state)
 
 	top_accessible_summary(&text, &bot.data, &top_glyphs_utf8);
 	assert_non_null(strstr(text.data, "segment default, version 2.14.0, 5 of 5 writers up, "));
-	assert_non_null(strstr(text.data, "\ncommand search: 3."));
+	assert_non_null(strstr(text.data, "\ncommand search: 0.06"));
 	for (p = text.data; *p; p++)
 		assert_true(*p == '\n' || (*p >= 0x20 && *p < 0x7f));
 }

@@ -235,16 +235,25 @@ static int worse(const void *pa, const void *pb)
 	return x != y ? (x > y ? -1 : 1) : strcmp(a->text, b->text);
 }
 
-static void put_op(struct buf *b, const struct top_ops *ops, const struct top_op *op,
-		   const struct top_glyphs *g)
+/* There is one sample: rate and failures are of the whole life. */
+static void put_op(struct buf *b, const struct top_model *m, const struct top_ops *ops,
+		   const struct top_op *op, const struct top_glyphs *g)
 {
+	double rate = 0, count = 0, failed = 0, x;
 	char number[TOP_NUMBER];
+	size_t i;
 
+	for (i = 0; i < op->nrows; i++) {
+		x = top_row_average(m, op->rows[i]);
+		rate += isfinite(x) ? x : 0;
+		count += top_row_value(op->rows[i]);
+		failed += op->rows[i]->failure ? top_row_value(op->rows[i]) : 0;
+	}
 	buf_printf(b, "%s%s%s: ", op->group + ops->prefix, op->name[0] ? " " : "", op->name);
-	top_format_rate(op->minute, "", number);
+	top_format_rate(rate, "", number);
 	buf_printf(b, "%s per second", number);
-	if (!isnan(op->errors))
-		buf_printf(b, ", %.2f%% errors", op->errors * 100);
+	if (count > 0 && op->rows[0]->family->role.outcome >= 0)
+		buf_printf(b, ", %.2f%% errors", failed * 100 / count);
 	if (op->timed && !isnan(op->quantile[1])) {
 		top_format_quantity(op->quantile[1], "seconds", g->micro, number);
 		buf_printf(b, ", p95 %s", number);
@@ -277,7 +286,7 @@ void top_accessible_summary(struct buf *b, const struct top_data *d, const struc
 		ops[i] = d->ops.op[i];
 	qsort(ops, d->ops.n, sizeof(const struct top_op *), worse);
 	for (i = 0; i < d->ops.n && i < SUMMARY_OPS; i++)
-		put_op(b, &d->ops, ops[i], g);
+		put_op(b, &d->model, &d->ops, ops[i], g);
 	if (d->ops.n > SUMMARY_OPS)
 		buf_printf(b, "and %zu operations more\n", d->ops.n - SUMMARY_OPS);
 	free(ops);

@@ -144,26 +144,32 @@ int top_detail_writer(const struct top_scene *s, struct top_key_of key)
 
 static void steps(const struct top_scene *s, int *y, const struct top_slow *slow)
 {
-	int width = s->c->width - VALUES - 20;
 	char text[TOP_NAME], number_text[TOP_NUMBER];
+	int at = VALUES, width, w;
 	double share;
 	unsigned i;
 
 	if (!slow->nsteps)
 		return;
+	for (i = 0; i < slow->nsteps; i++) {
+		w = LEFT + top_width(slow->step[i].name) + 1;
+		at = w > at ? w : at;
+	}
+	at = at < s->c->width / 2 ? at : s->c->width / 2;
+	width = s->c->width - at - 20;
 	width = width < 60 ? width : 60;
 	heading(s, y, "WHERE THE TIME WENT");
 	for (i = 0; i < slow->nsteps; i++, (*y)++) {
 		share = slow->duration_ns
 				? (double)slow->step[i].duration_ns / (double)slow->duration_ns
 				: 0;
-		top_cells_put(s->c, LEFT, *y, VALUES - LEFT - 1, TOP_PLAIN, slow->step[i].name);
+		top_cells_put(s->c, LEFT, *y, at - LEFT - 1, TOP_PLAIN, slow->step[i].name);
 		top_format_quantity((double)slow->step[i].duration_ns / 1e9, "seconds", s->g->micro,
 				    number_text);
 		snprintf(text, sizeof(text), "%8s %5.1f%%", number_text, share * 100);
-		top_cells_put(s->c, VALUES, *y, 17, i == slow->longest ? TOP_BOLD : TOP_PLAIN, text);
+		top_cells_put(s->c, at, *y, 17, i == slow->longest ? TOP_BOLD : TOP_PLAIN, text);
 		if (width > 4)
-			top_bar(s->c, VALUES + 17, *y, width, s->g, TOP_SPARK, share);
+			top_bar(s->c, at + 17, *y, width, s->g, TOP_SPARK, share);
 	}
 }
 

@@ -62,6 +62,12 @@ static int is_rate(const struct subject *p)
 	return p->f->kind == SM_COUNTER || p->f->kind == SM_HISTOGRAM;
 }
 
+/* States and points in time have no average. */
+static int has_graph(const struct subject *p)
+{
+	return p->f->kind != SM_STATESET && p->f->kind != SM_INFO && !(p->rows[0]->age_s >= 0);
+}
+
 static void format_stat(const struct subject *p, double x, char ret[TOP_NUMBER])
 {
 	if (isnan(x))
@@ -202,11 +208,11 @@ static void put_numbers(struct subject *p)
 		strncat(number, "/s", sizeof(number) - strlen(number) - 1);
 		x = put_pair(p, x, "now", row->rating == TOP_RATE_RESET ? "reset" : number);
 	}
-	for (i = 0; p->f->kind != SM_STATESET && p->f->kind != SM_INFO && i < TOP_AVERAGES; i++) {
+	for (i = 0; has_graph(p) && i < TOP_AVERAGES; i++) {
 		format_stat(p, sum_of(p, average_of, i), number);
 		x = put_pair(p, x, names[i], number);
 	}
-	if (p->n == 1 && isfinite(row->stats.min) && p->f->kind != SM_STATESET) {
+	if (p->n == 1 && isfinite(row->stats.min) && has_graph(p)) {
 		format_stat(p, row->stats.min, number);
 		x = put_pair(p, x, "min", number);
 		format_stat(p, row->stats.max, number);
@@ -271,7 +277,7 @@ static void put_graph(struct subject *p)
 	char number[TOP_NUMBER], text[TOP_NAME];
 	double low, high;
 
-	if (width < 8 || p->f->kind == SM_INFO || p->f->kind == SM_STATESET)
+	if (width < 8 || !has_graph(p))
 		return;
 	p->y++;
 	width = width < TOP_HISTORY ? width : TOP_HISTORY;

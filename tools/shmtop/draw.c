@@ -13,6 +13,7 @@
 #define SMALL_WIDTH 40
 #define SMALL_HEIGHT 8
 #define HEADER_LINES 3
+#define LONG_WIDTH 100	/* of a screen whose lowest line has room for words */
 #define PAGE_LINES 400	/* of a help or detail */
 
 static int is_small(const struct top_cells *c)
@@ -95,6 +96,8 @@ static void add_judgement(struct top_line *l, const struct top_scene *s, int wei
 static void draw_small_header(const struct top_scene *s)
 {
 	const struct top_status *st = &s->d->model.status;
+	const struct top_list *list = top_list_of(s->v);
+	size_t hidden = list->n > list->page ? list->n - list->page : 0;
 	struct top_line l = { .n = 0 };
 	struct top_item *i;
 
@@ -106,6 +109,9 @@ static void draw_small_header(const struct top_scene *s)
 	snprintf(top_line_item(&l, TOP_PLAIN, 7)->text, TOP_NAME, "%u/%u up", st->up, st->total);
 	l.right = l.n;
 	add_marks(&l, s);
+	/* There is no lowest line to say it. */
+	if (hidden && !s->v->help && !s->v->detail)
+		snprintf(top_line_item(&l, TOP_DIM, 2)->text, TOP_NAME, "%zu rows hidden", hidden);
 	snprintf(top_line_item(&l, TOP_DIM, 1)->text, TOP_NAME, "%s", s->local_time);
 	top_line_draw(s->c, 0, &l, s->g);
 }
@@ -236,6 +242,9 @@ static void place_text(const struct top_scene *s, char *ret, size_t size)
 	if (l->n > l->page)
 		len = snprintf(ret, size, "%zu-%zu of %zu", l->top + 1, last < l->n ? last : l->n,
 			       l->n);
+	if (l->n > l->page && s->c->width > LONG_WIDTH)
+		len += snprintf(ret + len, size - (size_t)len, ", %zu rows hidden",
+				l->n - l->page);
 	if (l->zeros && len >= 0 && (size_t)len < size)
 		snprintf(ret + len, size - (size_t)len, "%s%zu zero hidden", len ? ", " : "",
 			 l->zeros);

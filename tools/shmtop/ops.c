@@ -330,20 +330,26 @@ static void add_errors(struct top_ops *ops, const struct top_family *timed,
 	}
 }
 
-static void add_rates(struct top_op *op)
+static void add_rates(struct top_op *op, const struct top_model *m)
 {
 	const struct top_row *row;
 	int known = 0;
+	double age_s;
 	size_t i;
 
 	op->rate = op->minute = 0;
 	op->error_rate = op->error_usual = op->error_of = op->error_usual_of = 0;
 	op->recent_count = 0;
+	op->watched_s = 0;
 	for (i = 0; i < op->nrows; i++) {
 		row = op->rows[i];
 		known |= row->rating == TOP_RATE_OK;
 		op->rate += row->rating == TOP_RATE_OK ? row->rate : 0;
 		op->minute += or_zero(row->stats.average[1]);
+		age_s = row->stats.since_boot_ns
+				? (double)(m->boot_ns - row->stats.since_boot_ns) / 1e9
+				: 0;
+		op->watched_s = fmax(op->watched_s, fmin(age_s, top_average_s[1]));
 		if (row->histogram)
 			op->recent_count += row->histogram->recent_count;
 		if (row->family->role.outcome < 0)
@@ -410,10 +416,10 @@ static void judge(struct top_op *op, enum top_window window)
 
 	op->level = TOP_LEVEL_OK;
 	op->note[0] = '\0';
-	if (op->errors >= ERRORS_BAD && op->error_rate * 60 >= FEW_ERRORS) {
+	if (op->errors >= ERRORS_BAD && op->error_rate * op->watched_s >= FEW_ERRORS) {
 		op->level = TOP_LEVEL_BAD;
 		snprintf(op->note, sizeof(op->note), "%.0f%% fail", op->errors * 100);
-	} else if (op->errors >= ERRORS_WARN && op->error_rate * 60 >= FEW_ERRORS &&
+	} else if (op->errors >= ERRORS_WARN && op->error_rate * op->watched_s >= FEW_ERRORS &&
 		   op->errors > ERRORS_TIMES * op->usual_errors) {
 		op->level = TOP_LEVEL_WARN;
 		snprintf(op->note, sizeof(op->note), "err x%.0f", op->errors / op->usual_errors);
@@ -513,7 +519,10 @@ static void share(const struct top_family *f, struct top_op *op)
 	size_t i;
 
 	op->errors = op->usual_errors = NAN;
-	if (f->role.outcome < 0 && !f->role.errors)
+	for (i = 0; i < op->nrows && isnan(op->rows[i]->stats.average[1]); i++)
+		;
+	/* Nobody tells failures, or there is no second sample yet. */
+	if ((f->role.outcome < 0 && !f->role.errors) || i == op->nrows)
 		return;
 	if (f->role.errors && f->role.errors->role.what == TOP_ROLE_ERRORS) {
 		for (i = 0; i < op->nrows; i++)
@@ -561,7 +570,7 @@ int top_ops_update(struct top_ops *ops, struct top_model *m)
 		return -ENOMEM;
 	drop_unseen(ops, m);
 	for (i = 0; i < ops->n; i++)
-		add_rates(ops->op[i]);
+		add_rates(ops->op[i], m);
 	add_foreign_errors(ops, m);
 	ops->rate = 0;
 	find_prefix(ops);

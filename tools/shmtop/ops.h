@@ -46,6 +46,7 @@ struct top_op {
 	int recent;		/* they are of the model's window, not of the whole life */
 	double whole[TOP_QUANTILES];
 	uint64_t recent_count;	/* observations of the last minute */
+	double watched_s;	/* how long we see it, up to a minute */
 	double tail;		/* standard deviations by which more are above the usual p95 */
 	double error_rate, error_usual, error_of, error_usual_of;	/* sums on the way there */
 	enum top_level level;

@@ -119,7 +119,8 @@ static int do_dump(struct script *s, const char *path, int styles)
 		buf_puts(&b, "\n");
 	}
 	if (!rc && !strcmp(path, "-")) {
-		rc = top_put_out(&b, &status);
+		/* Whoever reads the screens has gone: that is the end, and no error. */
+		s->p->view.quit |= top_put_out(&b, &status) != 0;
 	} else if (!rc) {
 		f = fopen(path, "ae");
 		if (!f || fwrite(b.data, 1, b.len, f) != b.len)
