@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import subprocess
@@ -128,3 +129,36 @@ class Case(unittest.TestCase):
             data += more
         os.close(fd)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), data
+
+
+class Shell:
+    """An interactive shell on a terminal of its own."""
+    def __init__(self, argv, env):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execvpe(argv[0], argv, env)
+        self.data = ''
+
+    def read_until(self, pattern):
+        end = time.monotonic() + DEADLINE_S
+        while True:
+            clean = re.sub(r'\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r|\x07', '', self.data)
+            found = re.search(pattern, clean)
+            if found:
+                self.data = ''
+                return found
+            ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
+            if not ready:
+                raise AssertionError(f'no {pattern!r} in {clean!r}')
+            self.data += os.read(self.fd, 65536).decode(errors='replace')
+
+    def type(self, keys):
+        os.write(self.fd, keys.encode())
+
+    def run(self, line, pattern):
+        self.type(line + '\n')
+        return self.read_until(pattern)
+
+    def close(self):
+        os.close(self.fd)
+        os.waitpid(self.pid, 0)

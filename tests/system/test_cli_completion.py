@@ -2,49 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Completion: what the program offers, and real shells that have sourced its functions."""
 import os
-import pty
 import re
-import select
-import shutil
 import subprocess
-import time
 import unittest
 
-from cli_util import BUILD, CLI, SRCDIR, Case
-from process_util import DEADLINE_S
-
-
-class Shell:
-    """An interactive shell on a terminal of its own."""
-    def __init__(self, argv, env):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execvpe(argv[0], argv, env)
-        self.data = ''
-
-    def read_until(self, pattern):
-        end = time.monotonic() + DEADLINE_S
-        while True:
-            clean = re.sub(r'\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r|\x07', '', self.data)
-            found = re.search(pattern, clean)
-            if found:
-                self.data = ''
-                return found
-            ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
-            if not ready:
-                raise AssertionError(f'no {pattern!r} in {clean!r}')
-            self.data += os.read(self.fd, 65536).decode(errors='replace')
-
-    def type(self, keys):
-        os.write(self.fd, keys.encode())
-
-    def run(self, line, pattern):
-        self.type(line + '\n')
-        return self.read_until(pattern)
-
-    def close(self):
-        os.close(self.fd)
-        os.waitpid(self.pid, 0)
+from cli_util import BUILD, CLI, SRCDIR, Case, Shell
 
 
 class Words(Case):
@@ -155,48 +117,6 @@ class Bash(Case):
     def test_functions__do_not_touch_the_shell(self):
         self.shell.run('echo "[$COMP_WORDBREAKS]" | od -c | head -2', r'"')
         self.shell.run('declare -F | grep -c shardmeter', r'\n2\n')
-
-
-class Zsh(Case):
-    def setUp(self):
-        super().setUp()
-        if not shutil.which('zsh'):
-            self.skipTest('no zsh (scripts/install-deps full)')
-        self.ok('inc', '--create', '--strict', 'jobs_total', 'job=a b', 'host=x')
-        self.env['PATH'] = BUILD + ':' + self.env['PATH']
-        self.env.update(TERM='vt100', ZDOTDIR=self.dir)
-
-    def shell(self, setup):
-        shell = Shell(['zsh', '-f', '-i'], self.env)
-        self.addCleanup(shell.close)
-        shell.run(f"PS1='READY> '; PROMPT_SP= ; unsetopt prompt_sp zle_bracketed_paste; autoload -U compinit; {setup}; echo sour''ced",
-                  'sourced')
-        shell.run('bindkey -e; unsetopt automenu; echo o""k', 'ok')
-        return shell
-
-    def completes(self, shell, keys, result):
-        shell.type(keys + '\t')
-        shell.type("\x01printf '<%s>' \x05; echo; echo e''nd\n")
-        found = shell.read_until(r'((?:<[^>\n]*>)+)\s*\n*end')
-        self.assertEqual(re.findall('<([^>]*)>', found[1]), result.split('|'))
-
-    def check(self, shell):
-        self.completes(shell, 'shardmeter doc', 'shardmeter|doctor')
-        self.completes(shell, 'shardmeter dump --format js', 'shardmeter|dump|--format|json')
-        self.completes(shell, 'shardmeter get jo', 'shardmeter|get|jobs_total')
-        self.completes(shell, 'shardmeter get jobs_total ho', 'shardmeter|get|jobs_total|host=')
-        self.completes(shell, 'shardmeter get jobs_total job=', 'shardmeter|get|jobs_total|job=a b')
-        self.completes(shell, 'shmtop --filt', 'shmtop|--filter')
-
-    def test_tab__completes_when_sourced(self):
-        self.check(self.shell('compinit -u -d $ZDOTDIR/dump; source <(shardmeter completion zsh)'))
-
-    def test_tab__completes_from_a_directory(self):
-        functions = os.path.join(self.dir, 'functions')
-        os.mkdir(functions)
-        with open(os.path.join(functions, '_shardmeter'), 'w', encoding='utf-8') as f:
-            f.write(self.ok('completion', 'zsh'))
-        self.check(self.shell(f'fpath=({functions} $fpath); compinit -u -d $ZDOTDIR/dump'))
 
 
 class Install(Case):

@@ -180,6 +180,33 @@ class Push(Case):
         self.assertEqual(p.wait(DEADLINE_S), -signal.SIGTERM)
         self.assertEqual(p.stderr.read(), b'')
 
+    def test_endless_answer__ends_at_the_timeout(self):
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            s.listen(1)
+
+            def serve():
+                c = s.accept()[0]
+                try:
+                    c.sendall(b'HTTP/1.1 400 no\r\n\r\n')
+                    while True:
+                        c.sendall(b'x' * 65536)
+                except OSError:
+                    c.close()
+            thread = threading.Thread(target=serve)
+            thread.start()
+            message = self.fails(2, 'push', '--timeout', '0.5', f'http://127.0.0.1:{s.getsockname()[1]}', 'job=x')
+            thread.join()
+        self.assertIn('timed out', message)
+        self.assertLess(len(message), 700)
+
+    def test_no_libcurl__names_the_package(self):
+        with open(os.path.join(self.dir, 'libcurl.so.4'), 'wb'):
+            pass
+        message = self.fails(2, 'push', self.url, 'job=x', env={'LD_LIBRARY_PATH': self.dir})
+        self.assertIn('install libcurl, Debian', message)
+        self.ok('inc', '--strict', 'x_total', env={'LD_LIBRARY_PATH': self.dir})
+
     def test_tls__is_verified(self):
         key, cert = os.path.join(self.dir, 'key.pem'), os.path.join(self.dir, 'cert.pem')
         subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2',
