@@ -103,6 +103,17 @@ static int is_gone(const struct conn *c)
 	return c->state != CONN_BUSY && recv(c->fd, &one, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
+/* Has an idle connection sent something? For a socket file the kernel counts no bytes: what is seen
+ * is what waits there unread. */
+static int has_begun(const struct conn *c)
+{
+	char one;
+
+	if (!c->is_unix)
+		return bytes_received(c->fd) > c->received;
+	return recv(c->fd, &one, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 /* ---- cutting -------------------------------------------------------------------------------- */
 
 static void uncount(struct conns *s, const struct conn *c)
@@ -266,8 +277,7 @@ void conns_watch(struct conns *s, uint64_t now_ns)
 			continue;
 		asked = (unsigned)c->fd % WATCH_SLICES == s->round % WATCH_SLICES;
 		/* The first bytes of another request: its time begins. */
-		if (asked && c->state == CONN_IDLE && !c->is_unix &&
-		    bytes_received(c->fd) > c->received) {
+		if (asked && c->state == CONN_IDLE && has_begun(c)) {
 			c->state = CONN_WAITING;
 			c->since_ns = now_ns;
 		}

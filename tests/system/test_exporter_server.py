@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # TIMEOUT: 240
+# ASAN
 """The exporter as a server: slow clients, limits, sockets of all kinds, settings, systemd, the end."""
 import glob
 import http.client
@@ -575,7 +576,7 @@ def test_threads_do_not_multiply_memory():
         with open(f'/proc/{e.process.pid}/status', encoding='ascii') as f:
             kb = int(re.search(r'RssAnon:\s+(\d+)', f.read()).group(1))
         print(f'RssAnon with 10,000 series after 160 scrapes on 8 connections: {kb / 1024:.1f} MB')
-        assert kb < 64 * 1024, kb
+        assert kb < 64 * 1024 or os.environ.get('CONFIG') == 'asan', kb
 
 
 if __name__ == '__main__':
