@@ -172,9 +172,29 @@ static void updates__wrong_words__exit_2_strict_or_not(void **state)
 	}
 }
 
+static void command__nearly_right__is_suggested(void **state)
+{
+	static const struct {
+		const char *typed, *meant;
+	} pairs[] = { { "gte", "get" }, { "batc", "batch" }, { "wacth", "watch" },
+		{ "observ", "observe" }, { "compl", "completion" }, { "write", "writers" },
+		{ "histroy", "history" }, { "xyzzy", NULL }, { "q", NULL },
+		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL } };
+	const struct cli_command *near;
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		near = cli_command_near(pairs[i].typed);
+		if (pairs[i].meant)
+			assert_string_equal(near ? near->name : "none", pairs[i].meant);
+		else
+			assert_null(near);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(command__nearly_right__is_suggested),
 		cmocka_unit_test(commands__each__is_complete_and_found_by_name),
 		cmocka_unit_test(commands__lines_of_their_text__fit_the_help_buffer),
 		cmocka_unit_test(options__each__is_complete_and_unique),

@@ -120,6 +120,8 @@ int cli_main(int argc, char **argv);
 
 /* NULL if there is none. */
 const struct cli_command *cli_command_find(const char *name);
+/* The one that was most likely meant; NULL if nothing is near. */
+const struct cli_command *cli_command_near(const char *name);
 
 /*
  * cli_note - report "shardmeter COMMAND: message" on standard error, control characters escaped.

@@ -47,6 +47,49 @@ const struct cli_command *cli_command_find(const char *name)
 	return NULL;
 }
 
+/* How many letters must be put in, left out, changed, or swapped with the next. */
+static unsigned distance(const char *a, const char *b)
+{
+	enum { MAX = 16 };
+	unsigned d[MAX + 1][MAX + 1], best;
+	size_t n = strlen(a), m = strlen(b);
+
+	if (n > MAX || m > MAX)
+		return MAX;
+	for (size_t i = 0; i <= n; i++)
+		for (size_t j = 0; j <= m; j++) {
+			if (i == 0 || j == 0) {
+				d[i][j] = (unsigned)(i + j);
+				continue;
+			}
+			best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			if (d[i - 1][j] + 1 < best)
+				best = d[i - 1][j] + 1;
+			if (d[i][j - 1] + 1 < best)
+				best = d[i][j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+				d[i - 2][j - 2] + 1 < best)
+				best = d[i - 2][j - 2] + 1;
+			d[i][j] = best;
+		}
+	return d[n][m];
+}
+
+const struct cli_command *cli_command_near(const char *name)
+{
+	const struct cli_command *near = NULL;
+	unsigned least = strlen(name) > 4 ? 3 : 2, one;
+
+	for (const struct cli_command *const *p = cli_commands; *p; p++) {
+		one = strncmp((*p)->name, name, strlen(name)) == 0 ? 0 : distance(name, (*p)->name);
+		if (one < least) {
+			least = one;
+			near = *p;
+		}
+	}
+	return near;
+}
+
 void cli_note(const struct cli *c, const char *fmt, ...)
 {
 	char text[4096];
@@ -155,6 +198,14 @@ static void occupy_streams(void)
 	}
 }
 
+static int no_command(const struct cli *c, const char *name)
+{
+	const struct cli_command *near = *name ? cli_command_near(name) : NULL;
+
+	return cli_fail(c, CLI_FAILED, "there is no subcommand \"%s\"%s%s; see \"shardmeter help\"",
+		name, near ? "; did you mean " : "", near ? near->name : "");
+}
+
 int cli_main(int argc, char **argv)
 {
 	struct cli c = { 0 };
@@ -175,7 +226,6 @@ int cli_main(int argc, char **argv)
 		return cli_fail(&c, CLI_FAILED, "which subcommand? see \"shardmeter help\"");
 	c.command = cli_command_find(argv[optind]);
 	if (!c.command)
-		return cli_fail(&c, CLI_FAILED,
-			"there is no subcommand \"%s\"; see \"shardmeter help\"", argv[optind]);
+		return no_command(&c, argv[optind]);
 	return run(&c, argc - optind, argv + optind);
 }

@@ -98,8 +98,9 @@ static int parse_label(
 	value = quoted(&p);
 	if (!value)
 		return cli_fail(c, CLI_FAILED,
-			"\"%s\": the value of label \"%s\" is not a complete quoted text", text,
-			name);
+			"\"%s\": the value of label \"%s\" is not a complete quoted text; write "
+			"'NAME{%s=\"VALUE\"}' in single quotes, or NAME %s=VALUE",
+			text, name, name, name);
 	*in = p;
 	return add_label(c, s, name, value, match, selector);
 }
