@@ -455,6 +455,44 @@ def test_history_agrees_with_the_values_now():
         assert sum(values('increase')) == 1050
 
 
+def test_several_segments():
+    with Place() as place:
+        first = place.segment
+        a = place.feeder('shard-1')
+        place.segment = os.path.join(place.shm, 'second')
+        b = place.feeder('shard-1')
+        for feeder, n in ((a, 3), (b, 40)):
+            feeder('counter', 'commands_total', '-', n)
+            feeder('slow', 'play', 'ok', 1500 + n, f'00-{TRACE}-00f067aa0ba902b7-01', '')
+        second, place.segment = place.segment, first
+        e = place.exporter(*QUICK, f'--segment={first}', f'--segment={second}')
+        wait_for(lambda: all(s['history']['rows'] >= 2 for s in data(e, 'health')['segments']),
+                 'rows of both histories')
+        values = {f['segment']: f['series'][0]['value'] for f in data(e, 'series')['families']}
+        assert values == {first: 3, second: 40}, values
+        only = ('segment', second)
+        assert [f['segment'] for f in data(e, 'series', only)['families']] == [second]
+        # Never added up, not even by nothing.
+        q = (('match[]', 'commands_total'), ('by', ''), ('points', 1))
+        values = {s['segment']: s['values'] for s in data(e, 'query', *q)['series']}
+        assert values == {first: [3], second: [40]}, values
+        assert len(data(e, 'query', *q, only)['series']) == 1
+        # A trace goes through both.
+        trace = data(e, 'flows', ('trace_id', TRACE))['operations']
+        assert {x['segment'] for x in trace} == {first, second} and len(trace) == 2, trace
+        assert data(e, 'slow-operations', only)['total'] == 1
+        assert {w['segment'] for w in data(e, 'writers')['writers']} == {first, second}
+        assert {x['segment'] for x in data(e, 'events')['events']} == {first, second}
+        assert 'no segment' in fails(e, 400, 'bad_parameter', 'series', ('segment', 'third'))
+        # One that goes leaves the other as it was.
+        b.end()
+        os.unlink(second)
+        wait_for(lambda: not data(e, 'health', only)['segments'][0]['up'], 'the second is gone')
+        assert data(e, 'health')['judgement']['level'] == 'bad'
+        assert [f['segment'] for f in data(e, 'series')['families']] == [first]
+        assert [s['segment'] for s in data(e, 'query', *q)['series']] == [first, second]
+
+
 def test_questions_hold_up_no_scrape():
     """Far more questions at once than can wait, and a scrape between them."""
     with Place() as place:
