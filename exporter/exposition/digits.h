@@ -53,7 +53,7 @@ static inline char *digits_store(char *to, uint64_t digits)
 }
 
 /* v < 10^8 without leading zeros. */
-static inline char *digits_small(char *to, uint32_t v)
+static inline __attribute__((always_inline)) char *digits_small(char *to, uint32_t v)
 {
 	uint64_t digits = digits_eight(v);
 	/* The lowest bit that is set is in the first digit that counts; 0 has one digit. */
@@ -64,7 +64,7 @@ static inline char *digits_small(char *to, uint32_t v)
 }
 
 /* v in decimal, at most 20 bytes. Returns their end. */
-static inline char *digits_put(char *to, uint64_t v)
+static inline __attribute__((always_inline)) char *digits_put(char *to, uint64_t v)
 {
 	const uint64_t e8 = 100000000, e16 = e8 * e8;
 

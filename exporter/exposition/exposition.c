@@ -199,6 +199,7 @@ static int answer(struct exposition *x, const struct collection *c, const struct
 	if (!q->by_name)
 		buf_reserve(&page->body, body_len + BODY_SPARE);
 	rc = write_body(x, &w, plan, &page->body);
+	buf_put(&page->body, "", 0);	/* the formats leave its end as it is */
 	plan_unref(plan);
 	if (rc == 0 && !q->by_name && !q->per_writer)
 		remember_length(x, kept, page->body.len);

@@ -79,11 +79,13 @@ int extra_family(struct extra *x, const char *name, const char *unit, enum model
 {
 	void *list = x->family;
 
-	if (!query_wants_family(x->query, name, 0))
+	if (x->query->by_name && !query_wants_family(x->query, name, 0))
 		return 0;
-	/* With several segments or files it may be there. */
+	/* Mostly it is the last one or new; with several segments or files it may be any. */
+	if (x->at < x->nfamilies && x->family[x->at].name == name)
+		return 1;
 	for (x->at = 0; x->at < x->nfamilies; x->at++)
-		if (strcmp(x->family[x->at].name, name) == 0)
+		if (x->family[x->at].name == name)
 			return 1;
 	if (!grow(x, &list, &x->families_cap, x->nfamilies, sizeof(*x->family)))
 		return 0;
@@ -146,7 +148,7 @@ void extra_add(struct extra *x, const char *const *labels, size_t nlabels,
 	if (!grow(x, &list, &x->metrics_cap, x->nmetrics, sizeof(*x->metric)))
 		return;
 	x->metric = list;
-	x->metric[x->nmetrics] = (struct extra_metric){ .family = x->at, .order = x->nmetrics,
+	x->metric[x->nmetrics] = (struct extra_metric){ .family = x->at,
 		.first_label = x->nlabels, .nlabels = n, .value = *value };
 	x->nmetrics++;
 	for (i = 0; i < n; i++) {
@@ -181,22 +183,48 @@ void extra_one(struct extra *x, const char *name, const char *unit, enum model_t
 
 /* ---- order ---------------------------------------------------------------------------------- */
 
-static int compare_metrics(const void *a, const void *b, void *ctx)
+static int compare_families(const void *a, const void *b, void *ctx)
 {
-	const struct extra_metric *x = a, *y = b;
-	const struct extra *all = ctx;
-	int order;
+	const struct extra *x = ctx;
 
-	if (x->family != y->family) {
-		order = strcmp(all->family[x->family].name, all->family[y->family].name);
-		if (order)
-			return order;
-	}
-	return x->order < y->order ? -1 : x->order > y->order;
+	return strcmp(x->family[*(const size_t *)a].name, x->family[*(const size_t *)b].name);
 }
 
+/* The metrics in the order of their families; place has a zero for each family. */
+static void put_in_order(struct extra *x, size_t *order, size_t *place, struct extra_metric *sorted)
+{
+	size_t i, next = 0, n;
+
+	for (i = 0; i < x->nfamilies; i++)
+		order[i] = i;
+	qsort_r(order, x->nfamilies, sizeof(*order), compare_families, x);
+	for (i = 0; i < x->nmetrics; i++)
+		place[x->metric[i].family]++;
+	for (i = 0; i < x->nfamilies; i++) {
+		n = place[order[i]];
+		place[order[i]] = next;
+		next += n;
+	}
+	for (i = 0; i < x->nmetrics; i++)
+		sorted[place[x->metric[i].family]++] = x->metric[i];
+}
+
+/* Only families are compared; metrics are counted and put where they belong. */
 void extra_sort(struct extra *x)
 {
-	if (x->nmetrics)
-		qsort_r(x->metric, x->nmetrics, sizeof(*x->metric), compare_metrics, x);
+	size_t *order = malloc((x->nfamilies + 1) * sizeof(*order));
+	size_t *place = calloc(x->nfamilies + 1, sizeof(*place));
+	struct extra_metric *sorted = malloc((x->nmetrics + 1) * sizeof(*sorted));
+
+	if (order && place && sorted) {
+		put_in_order(x, order, place, sorted);
+		free(x->metric);
+		x->metric = sorted;
+		x->metrics_cap = x->nmetrics + 1;
+	} else {
+		x->failed = 1;
+		free(sorted);
+	}
+	free(order);
+	free(place);
 }

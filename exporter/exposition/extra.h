@@ -23,7 +23,6 @@
 
 struct extra_metric {
 	size_t family;
-	size_t order;			/* as it was added */
 	size_t first_label, nlabels;
 	struct sm_value value;
 };
@@ -33,7 +32,7 @@ struct extra {
 	struct model_family *family;
 	size_t nfamilies, families_cap;
 	size_t at;			/* the family that is added to */
-	struct extra_metric *metric;	/* after extra_sort() by family and order */
+	struct extra_metric *metric;	/* after extra_sort() by family, then as they were added */
 	size_t nmetrics, metrics_cap;
 	struct model_label *label;
 	size_t nlabels, labels_cap;
@@ -47,7 +46,8 @@ struct extra {
 void extra_init(struct extra *x, const struct query *q);
 void extra_release(struct extra *x);
 
-/* extra_family - the family that is added to from now on: names and texts are not copied. False if the
+/* extra_family - the family that is added to from now on: names and texts are not copied, and a name is
+ * the same pointer each time. False if the
  * request does not want it: then nothing needs to be added. */
 int extra_family(struct extra *x, const char *name, const char *unit, enum model_type type,
 	const char *help);

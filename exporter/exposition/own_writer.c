@@ -7,6 +7,7 @@
  * process is not believed. Else, or where /proc does not show it, there is what the writer said of
  * itself with its last heartbeat.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "exporter/exposition/own.h"
@@ -75,30 +76,42 @@ static int get_usage(struct process_table *table, const struct sm_writer *w, str
 	return 1;
 }
 
+/* All writers of a segment, metric by metric: the others of a family are then found at once. */
+static void put_usages(struct extra *x, const struct values *v, const struct usage *usage)
+{
+	const char *label[2] = { "writer" };
+	unsigned m;
+	size_t w;
+
+	for (m = 0; m < METRICS; m++) {
+		for (w = 0; w < v->nwriters; w++) {
+			label[1] = v->writers[w].info->name;
+			if (usage[w].value[m] != PROCESS_UNKNOWN &&
+			    extra_family(x, metrics[m].name, metrics[m].unit, metrics[m].type,
+				    metrics[m].help))
+				extra_add_units(x, label, 1, usage[w].value[m],
+					metrics[m].decimals);
+		}
+	}
+}
+
 void own_writers(struct extra *x, const struct collection *c, const struct values *v,
 	struct process_table *table)
 {
-	const struct sm_writer *writer;
-	const char *label[2] = { "writer" };
-	struct usage usage;
+	struct usage *usage;
 	size_t s, w;
-	unsigned m;
 
 	for (s = 0; s < c->nsegments; s++) {
 		x->segment = c->nsegments > 1 ? c->segment[s].name : NULL;
-		for (w = 0; w < v[s].nwriters; w++) {
-			writer = v[s].writers[w].info;
-			label[1] = writer->name;
-			if (!query_wants_writer(x->query, writer->name) ||
-			    !get_usage(table, writer, &usage))
-				continue;
-			for (m = 0; m < METRICS; m++)
-				if (usage.value[m] != PROCESS_UNKNOWN &&
-				    extra_family(x, metrics[m].name, metrics[m].unit,
-					    metrics[m].type, metrics[m].help))
-					extra_add_units(x, label, 1, usage.value[m],
-						metrics[m].decimals);
-		}
+		usage = malloc((v[s].nwriters + 1) * sizeof(*usage));
+		x->failed |= !usage;
+		for (w = 0; usage && w < v[s].nwriters; w++)
+			if (!query_wants_writer(x->query, v[s].writers[w].info->name) ||
+			    !get_usage(table, v[s].writers[w].info, &usage[w]))
+				memset(&usage[w], 0xff, sizeof(usage[w]));
+		if (usage)
+			put_usages(x, &v[s], usage);
+		free(usage);
 	}
 	x->segment = NULL;
 }

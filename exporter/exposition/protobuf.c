@@ -55,7 +55,7 @@ static void put_varint(struct buf *b, unsigned field, uint64_t v)
 
 static uint64_t zigzag(int64_t v)
 {
-	return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+	return (uint64_t)v << 1 ^ (v < 0 ? UINT64_MAX : 0);
 }
 
 static char *number(char *to, unsigned field, double v)

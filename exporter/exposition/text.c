@@ -19,26 +19,44 @@
 
 /* ---- escaping ------------------------------------------------------------------------------- */
 
-static void put_escaped(struct buf *b, const char *text, size_t len, int quotes)
+/* At most twice as long. Returns its end. */
+static char *escape(char *to, const char *text, size_t len, int quotes)
 {
-	size_t i, from = 0;
+	size_t i;
+	char c;
 
 	for (i = 0; i < len; i++) {
-		if (text[i] != '\\' && text[i] != '\n' && !(quotes && text[i] == '"'))
-			continue;
-		buf_put(b, text + from, i - from);
-		buf_puts(b, text[i] == '\n' ? "\\n" : text[i] == '"' ? "\\\"" : "\\\\");
-		from = i + 1;
+		c = text[i];
+		if (c == '\\' || c == '\n' || (c == '"' && quotes)) {
+			*to++ = '\\';
+			c = c == '\n' ? 'n' : c;
+		}
+		*to++ = c;
 	}
-	buf_put(b, text + from, len - from);
+	return to;
+}
+
+static void put_escaped(struct buf *b, const char *text, size_t len, int quotes)
+{
+	if (buf_reserve(b, 2 * len))
+		b->len = (size_t)(escape(b->data + b->len, text, len, quotes) - b->data);
 }
 
 static void put_piece(struct buf *b, const struct model_label *label)
 {
-	buf_puts(b, label->name);
-	buf_put(b, "=\"", 2);
-	put_escaped(b, label->value, label->len, 1);
-	buf_put(b, "\"", 1);
+	size_t len = strlen(label->name);
+	char *to;
+
+	if (!buf_reserve(b, len + 2 * label->len + 3))
+		return;
+	to = b->data + b->len;
+	memcpy(to, label->name, len);
+	to += len;
+	*to++ = '=';
+	*to++ = '"';
+	to = escape(to, label->value, label->len, 1);
+	*to++ = '"';
+	b->len = (size_t)(to - b->data);
 }
 
 static void put_series(struct buf *b, const struct model_family *f, const struct model_label *label,
@@ -136,11 +154,15 @@ static void begin(struct render *r)
 /* "} ", or " " after a series text that has no label and so ends in its brace. */
 static char *put_close(char *to, int has_labels)
 {
-	memcpy(to, "} ", 2);
-	if (has_labels)
-		return to + 2;
-	*to = ' ';
-	return to + 1;
+	to[0] = has_labels ? '}' : ' ';
+	to[1] = ' ';
+	return to + 1 + has_labels;
+}
+
+static char *put_text(char *to, const char *text, size_t len)
+{
+	memcpy(to, text, len);
+	return to + len;
 }
 
 /* Name and labels of a line up to its value. `le` may be NULL. */
@@ -152,15 +174,14 @@ static char *put_labels(char *to, struct format_span text, const struct format_s
 
 	to = digits_copy(to, text.at, text.len);
 	for (i = 0; i < npieces; i++) {
-		memcpy(to, piece[i].at, piece[i].len);
-		to += piece[i].len;
+		to = put_text(to, piece[i].at, piece[i].len);
 		*to++ = ',';
 	}
 	if (le) {
 		to = digits_copy(to, le->at, le->len);
 		return put_close(to, 1);
 	}
-	return put_close(to - 1, npieces || has_labels);
+	return put_close(to - 1, npieces > 0 || has_labels);
 }
 
 static size_t labels_room(const struct format_span *piece, unsigned npieces)
@@ -239,10 +260,9 @@ static void put_created(struct render *r, struct format_span text, size_t skip,
 
 	if (!to || !r->created || !created_ns || f->plain)
 		return;
-	memcpy(to, f->name, f->base_len);
-	to += f->base_len;
-	memcpy(to, "_created", 8);
-	to = put_labels(to + 8, rest, piece, npieces, NULL);
+	to = put_text(to, f->name, f->base_len);
+	to = put_text(to, "_created", 8);
+	to = put_labels(to, rest, piece, npieces, NULL);
 	to = put_time(to, created_ns);
 	*to++ = '\n';
 	r->out->len = (size_t)(to - r->out->data);
@@ -311,12 +331,12 @@ static void put_numbers(struct render *r, const struct format_batch *b)
 static char *put_named(char *to, const struct render *r, const struct format_histogram *h,
 	const char *suffix)
 {
-	size_t skip = r->family->name_len + 7, len = strlen(suffix);
+	size_t skip = r->family->name_len + 7;
 	struct format_span rest = { h->text.at + skip, h->text.len - skip };
 
 	to = digits_copy(to, h->text.at, r->family->name_len);
-	memcpy(to, suffix, len);
-	return put_labels(to + len, rest, h->piece, h->npieces, NULL);
+	to = put_text(to, suffix, strlen(suffix));
+	return put_labels(to, rest, h->piece, h->npieces, NULL);
 }
 
 static void put_buckets(struct render *r, const struct format_histogram *h, size_t line)

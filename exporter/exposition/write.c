@@ -214,6 +214,7 @@ static void put_states(struct writing *x, const struct place *at, struct format_
 		x->w->format->numbers(&x->r, batch);
 		batch->units = NULL;
 	}
+	batch->piece = NULL;
 }
 
 /* One series, a line for each writer. */

@@ -138,7 +138,7 @@ static void format__very_long_header__bounded_and_first_ones_count(void **state)
 
 	memcpy(header, OM, sizeof(OM) - 1);
 	for (i = sizeof(OM) - 1; i + 12 < sizeof(header); i += 11)
-		memcpy(header + i, ",text/a;q=1", 11);
+		strcpy(header + i, ",text/a;q=1");
 	assert_int_equal(accept_format(header, &type), ACCEPT_OPENMETRICS_1_0_0);
 }
 
