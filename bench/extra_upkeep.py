@@ -4,8 +4,8 @@
 
 - The exporter with 10,000 counters of 8 writers, half of which change every second: scraped every
   15 s as Prometheus does, a row of history every 10 s, for a minute as it is.
-- shmtop in a terminal of 80 columns and 24 lines on 1,000 series, half of which change, every
-  second, for 20 s.
+- shmtop in a terminal of 140 columns and 40 lines on 900 counters and 100 histograms, half of which
+  change, every second, for 20 s a view.
 - The time that a scrape of 1,000 series takes while 1,000 clients drip their requests and 100 keep
   idle connections open, and at an exporter without such clients; both asked in turn. Once with the
   default limits, where those who are cut for want of room come again a second later, and once with
@@ -35,6 +35,7 @@ PROMETHEUS = GZIP + ["Accept: application/openmetrics-text;version=1.0.0,"
                      "q=0.5,*/*;q=0.1", "X-Prometheus-Scrape-Timeout-Seconds: 10"]
 SCRAPES, SCRAPE_S = 4, 15
 SHMTOP_S = 20
+VIEWS = ("series", "overview")
 DRIPPING, IDLE = 1000, 100
 BURSTS, BURST = 20, 50
 DRIPPED = (("default limits", ()),
@@ -72,32 +73,39 @@ def drain(fd, seconds):
     return drawn
 
 
+def show(segment, view):
+    pid, fd = pty.fork()
+    if pid == 0:
+        servers.end_with_parent()
+        os.environ.update(TERM="xterm-256color", LC_ALL="C.UTF-8", XDG_CONFIG_HOME="/nonexistent")
+        os.execv(os.path.join(servers.BUILD, "shmtop"), ["shmtop", "-v", view, "-d", "1", segment])
+    try:
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
+        servers.progress(f"shmtop: {view}")
+        if not drain(fd, 3):
+            raise RuntimeError("shmtop draws nothing")
+        start, cpu = time.monotonic(), servers.cpu_clock_s(pid)
+        samples[f"shmtop, {view}, bytes drawn"] = [drain(fd, SHMTOP_S)]
+        took = time.monotonic() - start
+        samples[f"shmtop, {view}, share of a core"] = [(servers.cpu_clock_s(pid) - cpu) / took]
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(fd)
+
+
 def measure_shmtop(where):
     segment = os.path.join(where, "shmtop")
-    with servers.writers(segment, 8, 1000, tick_ms=1000):
-        pid, fd = pty.fork()
-        if pid == 0:
-            servers.end_with_parent()
-            os.environ["TERM"] = "xterm-256color"
-            os.execv(os.path.join(servers.BUILD, "shmtop"), ["shmtop", "-S", segment])
-        try:
-            fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-            servers.progress("shmtop: 1,000 series")
-            if not drain(fd, 3):
-                raise RuntimeError("shmtop draws nothing")
-            start, cpu = time.monotonic(), servers.cpu_clock_s(pid)
-            samples["shmtop, bytes drawn"] = [drain(fd, SHMTOP_S)]
-            took = time.monotonic() - start
-            samples["shmtop, share of a core"] = [(servers.cpu_clock_s(pid) - cpu) / took]
-        finally:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            os.close(fd)
+    with servers.writers(segment, 8, 900, 100, 1, tick_ms=1000):
+        for view in VIEWS:
+            show(segment, view)
 
 
 def shmtop_rows(_):
-    yield row("shmtop: 1,000 series, every second", samples["shmtop, share of a core"],
-              "% of a core", 100, **at_most(1, "%"))
+    for view in VIEWS:
+        yield row(f"shmtop: 1,000 series, every second, {view}",
+                  samples[f"shmtop, {view}, share of a core"], "% of a core", 100,
+                  **at_most(1, "%"))
 
 
 def beset(stack, name, where, segment, *flags):
