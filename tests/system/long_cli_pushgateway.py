@@ -24,7 +24,8 @@ class Pushgateway(Case):
             self.address = '127.0.0.1:%d' % s.getsockname()[1]
         self.url = 'http://' + self.address
         self.env['no_proxy'] = '127.0.0.1'
-        p = subprocess.Popen([program, '--web.listen-address=' + self.address, '--log.level=error'])
+        p = subprocess.Popen([program, '--web.listen-address=' + self.address, '--log.level=error',
+                              '--persistence.file='])  # Debian's would keep what this test leaves
         self.addCleanup(lambda: (p.terminate(), p.wait(DEADLINE_S)))
         wait_for(lambda: self.metrics() is not None, 'the Pushgateway listens')
 
