@@ -98,8 +98,9 @@ static void a_sample(void)
 
 static void screens__random__are_sane(void **state)
 {
-	unsigned rounds = getenv("ROUNDS") ? (unsigned)atoi(getenv("ROUNDS")) : 1000, i, k;
-	unsigned seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : 20261120;
+	const char *env_rounds = getenv("ROUNDS"), *env_seed = getenv("SEED");
+	unsigned rounds = env_rounds ? (unsigned)atoi(env_rounds) : 1000, i, k;
+	unsigned seed = env_seed ? (unsigned)atoi(env_seed) : 20261120;
 	const struct top_glyphs *g;
 	struct top_scene s;
 	int width, height;
