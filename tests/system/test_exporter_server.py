@@ -324,6 +324,19 @@ def test_unix_socket():
             assert f.read() == 'mine'
 
 
+def test_several_addresses():
+    with Place() as p:
+        e = p.exporter('--web.listen-address=127.0.0.2:0', '--web.listen-address=localhost:0', storage=False)
+        found = wait_for(lambda: len(m := re.findall('msg=listening address=(\\S+)', e.log())) == 3 and m,
+                         'three addresses')
+        for a in found:
+            c = http.client.HTTPConnection(a, timeout=20)
+            c.request('GET', '/-/healthy')
+            assert c.getresponse().status == 200, a
+            c.close()
+        assert e.stop() == 0
+
+
 def test_socket_activation():
     """systemd-socket-activate starts the exporter at the first connection, which is answered."""
     with Place() as p:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// LDFLAGS: -Wl,--wrap=source_read
+// LDFLAGS: -Wl,--wrap=source_read -Wl,--wrap=pthread_cond_wait
 /* collection.c: who reads, who shares, who gives up. Readings are held up by a gate. */
 #include <errno.h>
 #include <pthread.h>
@@ -15,7 +15,7 @@ static struct collector *collector;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int closed;		/* readings wait */
-static unsigned readings, waiting;
+static unsigned readings, sharers;	/* sharers: that wait for the reading of another */
 static unsigned last_flags;
 
 void __real_source_read(struct source *s, unsigned flags, struct source_reading *ret_reading);
@@ -25,13 +25,24 @@ void __wrap_source_read(struct source *s, unsigned flags, struct source_reading 
 	pthread_mutex_lock(&mutex);
 	readings++;
 	last_flags = flags;
-	waiting++;
 	pthread_cond_broadcast(&changed);
 	while (closed)
 		pthread_cond_wait(&changed, &mutex);
-	waiting--;
 	pthread_mutex_unlock(&mutex);
 	__real_source_read(s, flags, ret_reading);
+}
+
+int __real_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m);
+
+int __wrap_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
+{
+	if (m != &mutex) {
+		pthread_mutex_lock(&mutex);
+		sharers++;
+		pthread_cond_broadcast(&changed);
+		pthread_mutex_unlock(&mutex);
+	}
+	return __real_pthread_cond_wait(c, m);
 }
 
 static int setup(void **state)
@@ -41,7 +52,7 @@ static int setup(void **state)
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
 	if (segment_set_up(state))
 		return -1;
-	readings = waiting = 0;
+	readings = sharers = 0;
 	closed = 0;
 	return collector_create(&name, 1, &collector, &bad);
 }
@@ -82,10 +93,10 @@ static void set_gate(int is_closed)
 	pthread_mutex_unlock(&mutex);
 }
 
-static void await_reading(unsigned n)
+static void await(const unsigned *count, unsigned n)
 {
 	pthread_mutex_lock(&mutex);
-	while (readings < n)
+	while (*count < n)
 		pthread_cond_wait(&changed, &mutex);
 	pthread_mutex_unlock(&mutex);
 }
@@ -112,7 +123,7 @@ static void get__while_one_is_made__shares_it(void **state)
 
 	set_gate(1);
 	begin(&a[0], SM_SNAPSHOT_WRITERS);
-	await_reading(1);
+	await(&readings, 1);
 	for (i = 1; i < 8; i++)
 		begin(&a[i], i & 1 ? SM_SNAPSHOT_WRITERS : 0);
 	/* One that gives up on the way does not disturb the others. */
@@ -120,13 +131,14 @@ static void get__while_one_is_made__shares_it(void **state)
 
 	ask(&late);
 	assert_int_equal(late.rc, -ETIMEDOUT);
+	await(&sharers, 7);
 	set_gate(0);
 	for (i = 0; i < 8; i++) {
 		pthread_join(a[i].thread, NULL);
 		assert_int_equal(a[i].rc, 0);
+		assert_ptr_equal(a[i].c, a[0].c);
 	}
-	/* Whoever came only after the end began another; none read for itself without need. */
-	assert_in_range(readings, 1, 7);
+	assert_int_equal(readings, 1);
 	for (i = 0; i < 8; i++)
 		collection_release(a[i].c);
 }
@@ -137,8 +149,9 @@ static void get__needs_more_than_what_is_made__waits_for_the_next(void **state)
 
 	set_gate(1);
 	begin(&plain, 0);
-	await_reading(1);
+	await(&readings, 1);
 	begin(&more, SM_SNAPSHOT_WRITERS);
+	await(&sharers, 1);
 	set_gate(0);
 	pthread_join(plain.thread, NULL);
 	pthread_join(more.thread, NULL);
