@@ -174,6 +174,47 @@ static void writers__of_both_files__come_once_each(void **state)
 	view_release(&view);
 }
 
+/* Of one writer, given by its index in each file. */
+static double number_of(size_t f, int in_newer, int in_older, int *ret_is_set)
+{
+	const int writer[VIEW_PARTS] = { in_newer, in_older, -1, -1 };
+	struct sm_value v;
+
+	assert_int_equal(view_number_of(&view, &view.families[f], &view.families[f].series[0],
+		writer, &v), 0);
+	*ret_is_set = v.is_set;
+	return v.value;
+}
+
+static void writers__of_several_files__counts_are_added_gauges_are_the_newest(void **state)
+{
+	unsigned c = fake_family(&newer, "a_total", SM_COUNTER, "x");
+	unsigned g = fake_family(&newer, "g", SM_GAUGE, "x");
+	struct fake_cell *cell;
+	int is_set;
+
+	assert_int_equal(fake_family(&older, "a_total", SM_COUNTER, "x"), c);
+	assert_int_equal(fake_family(&older, "g", SM_GAUGE, "x"), g);
+	fake_writer(&newer, "moved");
+	fake_writer(&older, "stays");
+	fake_writer(&older, "moved");
+	fake_series(&newer, c, "1")->of[0] = fake_units(5);
+	fake_series(&newer, g, "1");	/* moved has not set it in the new file */
+	cell = fake_series(&older, c, "1");
+	cell->of[0] = fake_units(7);
+	cell->of[1] = fake_units(100);
+	cell = fake_series(&older, g, "1");
+	cell->of[0] = fake_double(1.5);
+	cell->of[1] = fake_double(2.5);
+	look();
+	assert_true(number_of(0, 0, 1, &is_set) == 105 && is_set);
+	assert_true(number_of(0, -1, 0, &is_set) == 7 && is_set);
+	assert_true(number_of(1, -1, 0, &is_set) == 1.5 && is_set);
+	number_of(1, 0, 1, &is_set);
+	assert_false(is_set);
+	view_release(&view);
+}
+
 static void histograms__with_other_bounds__stay_cumulative_and_exact_where_they_meet(void **state)
 {
 	static const double few[] = { 1, 4 }, many[] = { 1, 2, 4, 8 };
@@ -249,6 +290,7 @@ int main(void)
 		TEST(gauges__by_mode__are_combined_over_all_writers),
 		TEST(gauges__that_outlive_their_writers__are_combined_by_file),
 		TEST(writers__of_both_files__come_once_each),
+		TEST(writers__of_several_files__counts_are_added_gauges_are_the_newest),
 		TEST(histograms__with_other_bounds__stay_cumulative_and_exact_where_they_meet),
 		TEST(histograms__of_the_older_file_only__are_as_they_were),
 		TEST(created__of_both_files__is_the_older),
