@@ -319,7 +319,7 @@ static int row_fails(struct history *h, int rc, uint64_t at_ms)
 int history_next_row(struct history *h, struct history_row *ret_row)
 {
 	struct history_row row;
-	struct row_key key;
+	struct row_key key = { 0 };
 	int rc;
 
 	h->in_row = 0;
