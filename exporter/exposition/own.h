@@ -43,14 +43,16 @@ void own_store(struct extra *x, const struct collection *c);
 /* own_exporter - this process, its configuration and connections, how long this took (own_exporter.c). */
 void own_exporter(struct extra *x, const struct collection *c, struct process_table *table);
 
-/* What was left out of an exposition. */
+/* What is in an exposition, and what was left out. */
 struct own_losses {
+	size_t samples;			/* of the segments' families */
 	const struct plan *plan;
 	size_t nunreadable;		/* families whose values could not be read: */
 	struct plan_drop *unreadable;
 };
 
-/* own_losses - how many families were left out, and the first of them by name (own_exporter.c). */
+/* own_losses - how many samples there are, how many families were left out, and the first of those by
+ * name (own_exporter.c). */
 void own_losses(struct extra *x, const struct collection *c, const struct own_losses *l);
 
 #endif /* EXPOSITION_OWN_H */

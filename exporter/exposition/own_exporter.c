@@ -99,6 +99,9 @@ void own_losses(struct extra *x, const struct collection *c, const struct own_lo
 {
 	size_t n = l->plan->ndropped + l->nunreadable, i;
 
+	extra_one(x, "shardmeter_exposition_samples", "", MODEL_GAUGE,
+		"Samples of the segments in this exposition, without those about Shardmeter; compare "
+		"with sample_limit.", l->samples, 0);
 	extra_one(x, "shardmeter_exposition_families_left_out", "", MODEL_GAUGE,
 		"Families that are not in this exposition, because they cannot be.", n, 0);
 	if (!n || !extra_family(x, "shardmeter_exposition_family_left_out", "", MODEL_GAUGE,

@@ -14,7 +14,7 @@
 
 /* Of all names and labels together. Only a falsified segment reaches it: texts of its labels may
  * overlap, so that a small file means a huge exposition. */
-#define TEXT_MAX	((size_t)1 << 30)
+#define TEXT_MAX	((size_t)1 << 29)
 
 #define LABELS_MAX	(SM_LABELS_MAX + 1)
 

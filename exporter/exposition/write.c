@@ -8,6 +8,8 @@
 
 #define CHUNK 256		/* values that are read at once: they stay in the cache */
 
+WRITE_MUTABLE size_t write_body_max = (size_t)1 << 30;
+
 /* The writers of a segment as pieces of a format. */
 struct pieces {
 	struct buf text;
@@ -41,7 +43,7 @@ struct place {
 	const struct plan_block *block;
 	const struct values *v;
 	const struct sm_family_info *info;
-	int unreadable;
+	int lost;
 };
 
 /* ---- writers -------------------------------------------------------------------------------- */
@@ -95,13 +97,13 @@ static void free_pieces(struct writing *x)
 
 /* ---- losses --------------------------------------------------------------------------------- */
 
-/* Note once a block that a family of has no values. */
-static void lose(struct writing *x, struct place *at)
+/* Note once a block why a family lacks values. */
+static void lose(struct writing *x, struct place *at, enum plan_reason reason)
 {
 	struct own_losses *l = x->losses;
 	struct plan_drop *list = l->unreadable;
 
-	if (at->unreadable++)
+	if (at->lost++)
 		return;
 	if (l->nunreadable == x->losses_cap) {
 		x->losses_cap = x->losses_cap ? x->losses_cap * 2 : 16;
@@ -113,7 +115,15 @@ static void lose(struct writing *x, struct place *at)
 		l->unreadable = list;
 	}
 	list[l->nunreadable++] = (struct plan_drop){ at->family->model.name, at->block->segment,
-		PLAN_UNREADABLE };
+		reason };
+}
+
+static int is_full(struct writing *x, struct place *at)
+{
+	if (x->r.out->len < write_body_max)
+		return 0;
+	lose(x, at, PLAN_TOO_LARGE);
+	return 1;
 }
 
 /* ---- exemplars ------------------------------------------------------------------------------ */
@@ -181,7 +191,7 @@ static void add_up(struct writing *x, struct place *at, size_t first, size_t n,
 	for (i = 0; !counts && i < n; i++) {
 		if (values_number(at->v, at->block->family, first + i, VALUES_ALL, &value[i]) < 0) {
 			value[i].is_set = 0;
-			lose(x, at);
+			lose(x, at, PLAN_UNREADABLE);
 		}
 	}
 	if (x->w->created && at->info->kind == SM_COUNTER) {
@@ -230,7 +240,7 @@ static void each_writer(struct writing *x, struct place *at, size_t series)
 		if (!p->wanted[w])
 			continue;
 		if (values_number(at->v, at->block->family, series, (int)w, &value) < 0) {
-			lose(x, at);
+			lose(x, at, PLAN_UNREADABLE);
 			continue;
 		}
 		if (!value.is_set)
@@ -283,7 +293,7 @@ static void put_histogram(struct writing *x, struct place *at, size_t series, in
 
 	if (h.nbounds >= VALUES_BUCKETS_MAX || values_classic(at->v, at->block->family, series,
 	    writer, cumulative, &h.sum) < 0) {
-		lose(x, at);
+		lose(x, at, PLAN_UNREADABLE);
 		return;
 	}
 	/* A writer that never had a part in it has no histogram. */
@@ -312,7 +322,7 @@ static void put_histograms(struct writing *x, struct place *at)
 		if (!p)
 			return;
 	}
-	for (s = 0; s < at->block->nseries && !x->failed; s++) {
+	for (s = 0; s < at->block->nseries && !x->failed && !is_full(x, at); s++) {
 		if (!p)
 			put_histogram(x, at, s, VALUES_ALL, NULL);
 		for (w = 0; p && w < at->v->nwriters; w++)
@@ -330,15 +340,15 @@ static void put_block(struct writing *x, struct place *at)
 
 	at->v = &x->w->values[at->block->segment];
 	at->info = values_family(at->v, at->block->family);
-	at->unreadable = 0;
+	at->lost = 0;
 	if (at->info->kind == SM_HISTOGRAM) {
 		put_histograms(x, at);
 	} else if (x->w->query->per_writer || values_is_per_writer(at->info)) {
-		for (i = 0; i < n && !x->failed; i++)
+		for (i = 0; i < n && !x->failed && !is_full(x, at); i++)
 			each_writer(x, at, i);
 	} else {
 		counts = counts_of(x, at);
-		for (i = 0; i < n && !x->failed; i += CHUNK)
+		for (i = 0; i < n && !x->failed && !is_full(x, at); i += CHUNK)
 			add_up(x, at, i, n - i < CHUNK ? n - i : CHUNK, counts);
 	}
 }
@@ -380,6 +390,7 @@ int write_families(const struct write *w, const struct plan *plan, struct buf *o
 		}
 		w->format->end(&x.r);
 	}
+	losses->samples = x.r.samples;
 	free_pieces(&x);
 	free(x.counts);
 	free(x.exemplars);

@@ -7,7 +7,8 @@
 
 #include <isa-l/igzip_lib.h>
 #include <pthread.h>
-#include <time.h>
+
+#include "exporter/exposition/write.h"
 
 static const char *const accepts[] = { zoo_text, zoo_openmetrics, zoo_protobuf };
 
@@ -268,6 +269,27 @@ static void values__cannot_be_read__others_still_are(void **state)
 	zoo_free(&z);
 }
 
+static void values__too_many__the_rest_is_left_out_and_named(void **state)
+{
+	size_t max = write_body_max;
+	struct zoo z;
+	char *text;
+
+	zoo_new(&z, 1);
+	zoo_take(&z, 0);
+	write_body_max = 100;
+	text = zoo_body(&z, "", NULL);
+	write_body_max = max;
+	assert_non_null(strstr(text, "\nbuild_info{version=\"1.2\"} 1\n"));
+	assert_null(strstr(text, "\nqueue"));
+	assert_null(strstr(text, "\nwait_seconds_bucket"));
+	assert_non_null(strstr(text, "\nshardmeter_exposition_family_left_out{"
+		"family=\"wait_seconds\",reason=\"too_large\"} 1\n"));
+	assert_non_null(strstr(text, "\nshardmeter_segment_up 1\n"));
+	free(text);
+	zoo_free(&z);
+}
+
 /* ---- what only some formats have ------------------------------------------------------------ */
 
 static void put_exemplar(struct zoo *z, uint32_t i, const char *labels, size_t len, double v)
@@ -412,6 +434,7 @@ int main(void)
 		cmocka_unit_test(names__openmetrics_family_is_taken__unknown_with_all_samples),
 		cmocka_unit_test(names__other_type_in_another_segment__the_first_stays),
 		cmocka_unit_test(values__cannot_be_read__others_still_are),
+		cmocka_unit_test(values__too_many__the_rest_is_left_out_and_named),
 		cmocka_unit_test(exemplars__in_their_buckets__shown_others_dropped),
 		cmocka_unit_test(created__option__a_line_each),
 		cmocka_unit_test(flags__by_request__what_it_needs),
