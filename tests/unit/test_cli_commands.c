@@ -177,8 +177,8 @@ static void command__nearly_right__is_suggested(void **state)
 	static const struct {
 		const char *typed, *meant;
 	} pairs[] = { { "gte", "get" }, { "batc", "batch" }, { "wacth", "watch" },
-		{ "observ", "observe" }, { "compl", "completion" }, { "write", "writers" },
-		{ "histroy", "history" }, { "xyzzy", NULL }, { "q", NULL },
+		{ "obser", "observe" }, { "compl", "completion" }, { "write", "writers" },
+		{ "historx", "history" }, { "xyzzy", NULL }, { "q", NULL },
 		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL } };
 	const struct cli_command *near;
 

@@ -25,9 +25,10 @@ static int run_check(struct cli *c)
 {
 	struct sm_diag diag = { 0 };
 	struct sel sel;
-	int printed = 0, found, rc = c->nargs ? cli_fail(c, CLI_FAILED, "\"%s\": choose the segment with -S",
-					   c->args[0])
-				 : sel_choose(c, false, &sel);
+	int printed = 0, found,
+	    rc = c->nargs
+			 ? cli_fail(c, CLI_FAILED, "\"%s\": choose the segment with -S", c->args[0])
+			 : sel_choose(c, false, &sel);
 
 	if (rc)
 		return rc;

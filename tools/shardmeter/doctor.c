@@ -185,8 +185,8 @@ static void check_structure(struct doctor *d, const char *path)
 			"start them again",
 			"%d finding%s", found, found == 1 ? "" : "s");
 	else
-		doctor_fail(d, cli_code(found), "structure", "\"shardmeter check\" says more",
-			"%s", diag.message);
+		doctor_fail(d, cli_code(found), "structure", "\"shardmeter check\" says more", "%s",
+			diag.message);
 }
 
 static void check_layout(struct doctor *d, const struct sm_segment_info *info)
@@ -305,9 +305,8 @@ static void check_fill(struct doctor *d, const struct sm_snapshot *s)
 		}
 	}
 	if (worst >= FULL_PERCENT)
-		doctor_warn(d, "fill", remedy,
-			"%s are %u %% full (%llu of %llu)", parts[which].name, worst,
-			(unsigned long long)parts[which].used,
+		doctor_warn(d, "fill", remedy, "%s are %u %% full (%llu of %llu)",
+			parts[which].name, worst, (unsigned long long)parts[which].used,
 			(unsigned long long)parts[which].max);
 	else
 		doctor_ok(d, "fill", "at most %u %% (%s)", worst, parts[which].name);

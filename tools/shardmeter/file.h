@@ -14,8 +14,8 @@
 #include "cli.h"
 
 struct cli_file {
-	FILE *f;	  /* NULL: not open */
-	const char *path; /* the caller's */
+	FILE *f;	      /* NULL: not open */
+	const char *path;     /* the caller's */
 	char temporary[4096]; /* "" as long as it has no name */
 };
 
