@@ -29,8 +29,9 @@ struct write {
 	unsigned native_buckets_max;
 };
 
-/* write_families - the families that the request wants; losses counts their samples. A family whose values cannot be read is left
- * out, and put into the list of losses, which the caller frees. 0 or -ENOMEM. */
+/* write_families - the families that the request wants; losses counts their samples. A family whose
+ * values cannot be read is left out, and put into the list of losses, which the caller frees. 0 or
+ * -ENOMEM. */
 int write_families(const struct write *w, const struct plan *plan, struct buf *out,
 	struct own_losses *losses);
 
