@@ -53,7 +53,10 @@ struct sm_reader {
 	struct last_double *doubles;
 	size_t ndoubles;
 	/* buffers that are used again */
-	struct sm_slot *slots;		/* nslots */
+	struct sm_slot *slots;		/* nslots, as read last; those that were free then stay so while
+					   the header counts slots_claims claims */
+	uint64_t slots_claims;
+	bool slots_read;
 	uint64_t *pagemaps;		/* of one slot's lanes */
 	uint64_t *chunk;		/* READER_CHUNK bytes */
 };

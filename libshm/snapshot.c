@@ -133,6 +133,33 @@ static bool ask_alive(struct take *t, uint32_t slot)
 	return held != 0;
 }
 
+/*
+ * Read the slots: of those that were free at the last look only when one was claimed since. A claim
+ * marks its slot before it counts itself in the header, which was read before this: so a slot that
+ * is not looked at here is free, or was claimed after the snapshot began.
+ */
+static int read_slots(struct take *t)
+{
+	struct sm_reader *r = t->r;
+	uint32_t i;
+	int rc = 0;
+
+	if (!r->slots_read || r->slots_claims != t->h.claims) {
+		r->slots_read = false;
+		rc = sm_reader_pread(r, r->slots, (size_t)r->geo.nslots * sizeof(*r->slots),
+				     r->geo.off_slots, t->diag);
+		r->slots_read = rc == 0;
+		r->slots_claims = t->h.claims;
+		return rc;
+	}
+	for (i = 0; !rc && i < r->geo.nslots; i++)
+		if (r->slots[i].state != SM_SLOT_FREE)
+			rc = sm_reader_pread(r, &r->slots[i], sizeof(r->slots[i]),
+					     r->geo.off_slots + (uint64_t)i * sizeof(r->slots[i]),
+					     t->diag);
+	return rc;
+}
+
 static int find_used(struct attempt *a)
 {
 	struct take *t = &a->t;
@@ -141,8 +168,7 @@ static int find_used(struct attempt *a)
 	const struct sm_slot *s;
 	struct used_slot *u;
 	uint32_t i, writers = 0;
-	int rc = sm_reader_pread(r, r->slots, (size_t)r->geo.nslots * sizeof(*s), r->geo.off_slots,
-				 t->diag);
+	int rc = read_slots(t);
 
 	if (rc)
 		return rc;

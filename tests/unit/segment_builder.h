@@ -375,6 +375,7 @@ UNUSED static uint32_t builder_writer(struct builder *b, const char *name, bool 
 	s = builder_slot(b, i);
 	memset(s, 0, sizeof(*s));
 	s->incarnation = 1;
+	b->h->claims++;
 	s->lanes = 7;
 	s->pid = 1000 + i;
 	s->start_boot_ns = 1000000 * i;
