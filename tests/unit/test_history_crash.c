@@ -333,6 +333,9 @@ static void death__at_every_call_of_a_new_store__loses_nothing_acknowledged(void
 	int middle;
 	long n;
 
+	/* qemu does not tell the kernel of robust mutexes: LMDB's would stay with the dead. */
+	if (getenv("EMULATED"))
+		skip();
 	for (middle = 0; middle < 2; middle++) {
 		for (n = 1; shared->acknowledged = 0, reached(n, middle, 6); n++) {
 			check_after_death();
@@ -350,6 +353,8 @@ static void death__at_every_call_of_an_old_store__loses_nothing_acknowledged(voi
 	int middle;
 	long n;
 
+	if (getenv("EMULATED"))
+		skip();
 	assert_int_equal(work(300), 0);
 	for (middle = 0; middle < 2; middle++) {
 		for (n = 1; reached(n, middle, 6); n++)
