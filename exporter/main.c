@@ -358,6 +358,7 @@ static int create_exposition(struct exporter *x)
 	int rc;
 
 	opts.created = x->o.openmetrics_created;
+	opts.allowed_labels = x->o.allowed_labels;
 	opts.own_metrics = !x->o.disable_exporter_metrics;
 	rc = exposition_create(&opts, &x->pages.exposition);
 	if (rc < 0)

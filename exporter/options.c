@@ -103,6 +103,11 @@ static const struct option_def table[] = {
 	{ "web.openmetrics.created", FLAG, 0, AT(openmetrics_created), NULL, "", 0, 0, NULL,
 	  "Write _created samples in OpenMetrics text. Prometheus without a feature flag for them "
 	  "takes each for a series of its own." },
+	{ "labels.allowed", TEXT, 0, AT(allowed_labels), "LIST", "", 0, 0, NULL,
+	  "Names of labels that families may have, separated by commas, * and ? as in a shell: "
+	  "\"command,shard,*_type\". A family with another label is left out and counted "
+	  "(shardmeter_exposition_families_left_out), so that nobody's label of user ids gets "
+	  "into Prometheus. Without it all are allowed." },
 	{ "storage.path", TEXT, 0, AT(storage_path), "DIRECTORY", "", 0, 0, NULL,
 	  "Where history is kept, in a directory for each segment. Without it /var/lib/shardmeter if "
 	  "that can be written, else $XDG_STATE_HOME/shardmeter or ~/.local/state/shardmeter." },

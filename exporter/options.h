@@ -40,6 +40,7 @@ struct options {
 	uint64_t timeout_offset_ms;
 	int disable_exporter_metrics;
 	int openmetrics_created;
+	const char *allowed_labels;	/* patterns, separated by commas; "": all */
 	int no_storage;
 	const char *storage_path;	/* "": the default place */
 	uint64_t storage_retention_ms;

@@ -55,7 +55,7 @@
  *
  * Environment, read by sm_open(): SHARDMETER_SEGMENT, SHARDMETER_WRITER, SHARDMETER_APP_VERSION,
  * SHARDMETER_GROUP, SHARDMETER_SLOW ("op=500ms,other=2s"), SHARDMETER_DISABLE=1,
- * SHARDMETER_DISABLE_FAMILIES ("cache_*,debug_*").
+ * SHARDMETER_DISABLE_FAMILIES ("cache_*,debug_*"), SHARDMETER_ALLOWED_LABELS ("command,*_type").
  */
 #ifndef SHARDMETER_H
 #define SHARDMETER_H
@@ -145,6 +145,10 @@ struct sm_options {
 	unsigned max_series;		/* 1 to 2^24, default 65536 */
 	unsigned max_cells;		/* 64-bit cells for counters and buckets, default 2^19 */
 	unsigned ring_entries;		/* slow operations kept per writer, 2^n up to 4096, default 64 */
+	/* Labels */
+	const char *allowed_labels;	/* names of labels that families may have, separated by commas, * and ? as
+					   in a shell: "command,shard,*_type". A declaration with another one
+					   is refused. SHARDMETER_ALLOWED_LABELS, else all. At most 511 bytes. */
 };
 
 /*
@@ -305,6 +309,7 @@ struct sm_family_options {
  *
  * Returns a family, never NULL; the null family on failure, with diag->error
  *   -EINVAL   a bad name, label, bound or combination; the message says which
+ *   -EPERM    a label that the operator does not allow (allowed_labels of sm_options)
  *   -EEXIST   the family exists with another definition and a live writer holds it; the message
  *             has both definitions and the writer. (If nobody lives it is replaced, with its
  *             counts, and diag says so with error 0; but not while it holds what shell commands

@@ -410,15 +410,26 @@ struct sm_histogram *sm_histogram(struct sm_family *f, const struct sm_str *valu
 
 /* ---- declaring ---------------------------------------------------------------------------- */
 
-static bool is_disabled(const struct sm *m, const char *name)
+static bool is_listed(const char list[GLOBS_BYTES], const char *name)
 {
-	char globs[sizeof(m->disabled)], *save = NULL, *g;
+	char globs[GLOBS_BYTES], *save = NULL, *g;
 
-	memcpy(globs, m->disabled, sizeof(globs));
+	memcpy(globs, list, sizeof(globs));
 	for (g = strtok_r(globs, ",", &save); g; g = strtok_r(NULL, ",", &save))
 		if (fnmatch(g, name, 0) == 0)
 			return true;
 	return false;
+}
+
+/* The first label that families may not have, or NULL. */
+static const char *forbidden_label(const struct sm *m, const struct family_def *def)
+{
+	unsigned i;
+
+	for (i = 0; m->allowed_labels[0] && i < def->nlabels; i++)
+		if (!is_listed(m->allowed_labels, def->labels[i]))
+			return def->labels[i];
+	return NULL;
 }
 
 static struct sm_family *find_declared(struct sm *m, const struct family_def *def)
@@ -473,19 +484,25 @@ static struct sm_family *declare_locked(struct sm *m, struct family_def *def, st
 	return f;
 }
 
+static void refuse_declaration(struct sm *m)
+{
+	if (!m->null && process_lock() == 0) {
+		writer_refuse(m, SM_REFUSED_INVALID);
+		process_unlock();
+	}
+}
+
 struct sm_family *sm_declare(struct sm *m, const struct sm_family_options *opts, struct sm_diag *diag)
 {
 	struct family_def def;
+	const char *label;
 	struct sm_family *f;
 	int rc;
 
 	sm_diag_set(diag, 0, "%s", "");
 	rc = def_from_options(opts, &def, diag);
 	if (rc) {
-		if (!m->null && process_lock() == 0) {
-			writer_refuse(m, SM_REFUSED_INVALID);
-			process_unlock();
-		}
+		refuse_declaration(m);
 		return &sm_null_family;
 	}
 	if (m->null) {
@@ -493,8 +510,15 @@ struct sm_family *sm_declare(struct sm *m, const struct sm_family_options *opts,
 			sm_diag_set(diag, m->error, "%s", m->message);
 		return &sm_null_family;
 	}
-	if (is_disabled(m, def.name))
+	if (is_listed(m->disabled, def.name))
 		return &sm_null_family;
+	label = forbidden_label(m, &def);
+	if (label) {
+		sm_diag_set(diag, -EPERM, "%.80s: label \"%.60s\" is not allowed by SHARDMETER_ALLOWED_LABELS, which is %.200s",
+			    def.name, label, m->allowed_labels);
+		refuse_declaration(m);
+		return &sm_null_family;
+	}
 	rc = process_lock();
 	if (rc) {
 		sm_diag_set(diag, rc, "another thread has been in the library for 5 s");

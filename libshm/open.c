@@ -159,9 +159,17 @@ bad:
 			   p);
 }
 
+static int set_globs(char ret_globs[GLOBS_BYTES], const char *globs, const char *what, struct sm_diag *diag)
+{
+	if (globs && strlen(globs) >= GLOBS_BYTES)
+		return sm_diag_set(diag, -EINVAL, "%s is longer than %d bytes", what, GLOBS_BYTES - 1);
+	if (globs)
+		strcpy(ret_globs, globs);
+	return 0;
+}
+
 static int configure(struct sm *m, const struct sm_options *o, struct sm_diag *diag)
 {
-	const char *globs = from_environment(o, NULL, "SHARDMETER_DISABLE_FAMILIES");
 	int rc;
 
 	m->flags = o->flags;
@@ -173,11 +181,14 @@ static int configure(struct sm *m, const struct sm_options *o, struct sm_diag *d
 		.writers = o->max_writers, .lanes_per_writer = o->lanes_per_writer, .families = o->max_families,
 		.series = o->max_series, .cells = o->max_cells, .ring_entries = o->ring_entries,
 	};
-	if (globs && strlen(globs) >= sizeof(m->disabled))
-		return sm_diag_set(diag, -EINVAL, "SHARDMETER_DISABLE_FAMILIES is longer than %zu bytes",
-				   sizeof(m->disabled) - 1);
-	if (globs)
-		strcpy(m->disabled, globs);
+	rc = set_globs(m->disabled, from_environment(o, NULL, "SHARDMETER_DISABLE_FAMILIES"),
+		       "SHARDMETER_DISABLE_FAMILIES", diag);
+	if (!rc)
+		rc = set_globs(m->allowed_labels,
+			       from_environment(o, o->allowed_labels, "SHARDMETER_ALLOWED_LABELS"),
+			       "SHARDMETER_ALLOWED_LABELS", diag);
+	if (rc)
+		return rc;
 	rc = sm_path_for(from_environment(o, o->segment, "SHARDMETER_SEGMENT"), m->path, sizeof(m->path), diag);
 	if (!rc)
 		rc = set_writer(m, from_environment(o, o->writer, "SHARDMETER_WRITER"), diag);

@@ -108,6 +108,7 @@ static inline bool handle_bound(const struct handle *h)
 	return load_acquire(&h->place) && load_relaxed(&h->incarnation);
 }
 
+#define GLOBS_BYTES 512
 #define SM_SLOW_RULES 32
 
 struct sm {
@@ -129,7 +130,8 @@ struct sm {
 	unsigned thread_lanes;
 	unsigned lock_timeout_ms;
 	struct sm_geometry_wish wish;
-	char disabled[512];			/* globs of families, commas */
+	char disabled[GLOBS_BYTES];		/* globs of families, commas */
+	char allowed_labels[GLOBS_BYTES];	/* globs of label names, commas; "": all */
 	struct { char operation[64]; uint64_t ns; } slow[SM_SLOW_RULES];
 	unsigned nslow;
 	/* bound */

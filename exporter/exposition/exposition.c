@@ -119,7 +119,7 @@ static int find_plan(struct exposition *x, size_t kept, const struct format *for
 		return 0;
 	}
 	plan_unref(plan);
-	rc = plan_make(c, v, format, &plan);
+	rc = plan_make(c, v, format, x->options.allowed_labels, &plan);
 	if (rc < 0)
 		return rc;
 	*ret_plan = plan_ref(plan);

@@ -16,10 +16,12 @@ struct exposition_options {
 	int own_metrics;		/* 0: --web.disable-exporter-metrics */
 	size_t gzip_min_bytes;		/* smaller bodies are not compressed */
 	unsigned native_buckets_max;	/* 160 */
+	const char *allowed_labels;	/* --labels.allowed: patterns, separated by commas; "": all.
+					   As long as the exposition */
 };
 
 #define EXPOSITION_DEFAULTS \
-	{ .own_metrics = 1, .gzip_min_bytes = 1024, .native_buckets_max = 160 }
+	{ .own_metrics = 1, .gzip_min_bytes = 1024, .native_buckets_max = 160, .allowed_labels = "" }
 
 /* An exposition keeps what was rendered once: names and labels of every series, in each format that
  * was asked for. Thread: safe. */

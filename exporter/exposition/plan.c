@@ -9,6 +9,8 @@
 #include "exporter/exposition/plan.h"
 
 #include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +33,7 @@ struct maker {
 	struct plan *plan;
 	const struct collection *c;
 	const struct values *v;
+	const char *allowed_labels;
 	struct buf text;
 	size_t nat, at_cap, blocks_cap, families_cap, dropped_cap;
 	int rc;
@@ -194,6 +197,31 @@ static const struct sm_family_info *next_name(const struct maker *m, const size_
 	return first;
 }
 
+/* Is this name on a list of patterns, separated by commas? */
+static int is_listed(const char *list, const char *name)
+{
+	char pattern[256];
+	size_t len;
+
+	for (; *list; list += len + (list[len] == ',')) {
+		len = strcspn(list, ",");
+		snprintf(pattern, sizeof(pattern), "%.*s", (int)len, list);
+		if (len < sizeof(pattern) && fnmatch(pattern, name, 0) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+static int has_other_label(const struct maker *m, const struct sm_family_info *f)
+{
+	unsigned l;
+
+	for (l = 0; l < f->nlabels && *m->allowed_labels; l++)
+		if (!is_listed(m->allowed_labels, f->labels[l]))
+			return 1;
+	return 0;
+}
+
 /* Merge the segments' families. Their texts still belong to the snapshots. */
 static void choose(struct maker *m, size_t *at)
 {
@@ -218,6 +246,10 @@ static void choose(struct maker *m, size_t *at)
 			at[s]++;
 			if (clash || model_type_of(f->kind) != family->model.type) {
 				add_drop(m, f->name, s, clash ? PLAN_NAME_CLASH : PLAN_TYPE_CLASH);
+				continue;
+			}
+			if (has_other_label(m, f)) {
+				add_drop(m, f->name, s, PLAN_LABEL);
 				continue;
 			}
 			block = add_block(m);
@@ -357,7 +389,7 @@ static void put_families(struct maker *m)
 const char *plan_reason_name(enum plan_reason reason)
 {
 	static const char *const names[PLAN_REASONS] = { "name_clash", "type_clash", "too_large",
-		"unreadable" };
+		"label", "unreadable" };
 
 	return names[reason];
 }
@@ -449,9 +481,9 @@ int plan_fits(const struct plan *p, const struct collection *c, const struct val
 }
 
 int plan_make(const struct collection *c, const struct values *v, const struct format *format,
-	struct plan **ret_plan)
+	const char *allowed_labels, struct plan **ret_plan)
 {
-	struct maker m = { .c = c, .v = v, .plan = calloc(1, sizeof(*m.plan)) };
+	struct maker m = { .c = c, .v = v, .allowed_labels = allowed_labels, .plan = calloc(1, sizeof(*m.plan)) };
 	size_t *at = calloc(c->nsegments + 1, sizeof(*at));
 
 	if (!m.plan || !at) {

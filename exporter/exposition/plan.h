@@ -39,6 +39,7 @@ enum plan_reason {
 	PLAN_NAME_CLASH,	/* another family has samples of its name */
 	PLAN_TYPE_CLASH,	/* another segment has it with another type */
 	PLAN_TOO_LARGE,
+	PLAN_LABEL,		/* it has a label that is not on the list of --labels.allowed */
 	PLAN_UNREADABLE,	/* not by the plan: its values could not be read */
 	PLAN_REASONS
 };
@@ -70,9 +71,10 @@ struct plan {
 /* plan_reason_name - the value of a label. */
 const char *plan_reason_name(enum plan_reason reason);
 
-/* plan_make - of all segments of c; v has the values of each. 0 or -ENOMEM. */
+/* plan_make - of all segments of c; v has the values of each. allowed_labels: patterns of the label names
+ * that families may have, separated by commas; "" for all. 0 or -ENOMEM. */
 int plan_make(const struct collection *c, const struct values *v, const struct format *format,
-	struct plan **ret_plan);
+	const char *allowed_labels, struct plan **ret_plan);
 struct plan *plan_ref(struct plan *p);
 void plan_unref(struct plan *p);
 

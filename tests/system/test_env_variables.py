@@ -131,6 +131,19 @@ def disable_families__by_globs():
             check('SHARDMETER_DISABLE_FAMILIES' in message, message)
 
 
+def allowed_labels__others_are_refused():
+    with Directory() as d:
+        with Helper(env={'SHARDMETER_ALLOWED_LABELS': 'command,*_type'}) as h:
+            h.do('open', d + '/s', 'w')
+            h.do('counter', 'a_total', 'command', 'play', 1)
+            h.do('counter', 'b_total', 'job_type', 'x', 1)
+            h.do('counter', 'c_total', '-', '-', 1)
+            message = h.refused(errno.EPERM, 'counter', 'd_total', 'who', '42', 1)
+            check('label "who"' in message and 'SHARDMETER_ALLOWED_LABELS' in message, message)
+            for name, total in (('a_total', '1'), ('b_total', '1'), ('c_total', '1'), ('d_total', '0')):
+                equal(h.do('total', d + '/s', name), total)
+
+
 def tools__use_the_same_segment():
     tool = BUILD + '/shardmeter'
     if not os.path.exists(tool):
@@ -153,4 +166,5 @@ if __name__ == '__main__':
           slow__sets_thresholds_of_operations,
           disable__gives_null_objects_without_an_error,
           disable_families__by_globs,
+          allowed_labels__others_are_refused,
           tools__use_the_same_segment])

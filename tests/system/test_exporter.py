@@ -492,5 +492,19 @@ def test_signals():
         assert 'msg=stopped' in e.log()
 
 
+def test_labels_that_are_not_allowed_are_left_out():
+    with Place() as p:
+        f = p.feeder()
+        f('counter', 'a_total', labels(command='play'), 1)
+        f('counter', 'b_total', labels(command='play', who='42'), 1)
+        f('counter', 'c_total', labels(job_type='x'), 1)
+        f('counter', 'd_total', '-', 1)
+        e = p.exporter('--labels.allowed=command,*_type', storage=False)
+        for name, there in (('a', 1), ('b', 0), ('c', 1), ('d', 1)):
+            assert (f'\n{name}_total' in e.metrics()) == there, name
+        assert e.value('shardmeter_exposition_families_left_out') == 1
+        assert e.value('shardmeter_exposition_family_left_out{family="b_total",reason="label"}') == 1
+
+
 if __name__ == '__main__':
     run_tests(globals())
