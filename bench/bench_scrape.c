@@ -42,7 +42,7 @@ struct chunks {
 
 static clockid_t clock_of(pid_t pid)
 {
-	clockid_t clock;
+	clockid_t clock = 0;
 
 	if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0)
 		bench_fail("no such process");

@@ -144,13 +144,9 @@ static int same_ip(const struct conn *a, const struct conn *b)
 	return !a->is_unix && !b->is_unix && memcmp(&a->ip, &b->ip, sizeof(a->ip)) == 0;
 }
 
-/* Who is gone goes first, then who waits, then who is idle; of two such who does so longer. */
+/* Who waits goes before who is idle; of two such who does so longer. */
 static int goes_before(const struct conn *a, const struct conn *b)
 {
-	int a_gone = is_gone(a), b_gone = is_gone(b);
-
-	if (a_gone != b_gone)
-		return a_gone;
 	if (a->state != b->state)
 		return a->state == CONN_WAITING;
 	return a->since_ns <= b->since_ns;
@@ -158,15 +154,19 @@ static int goes_before(const struct conn *a, const struct conn *b)
 
 enum whom { ANYBODY, OUTSIDE, OF_ITS_IP };
 
-/* Who has to go for `added`; NULL if all are being answered. */
+/* Who has to go for `added`: one that is gone already if there is one, NULL if all are being answered. */
 static struct conn *find_victim(struct conns *s, const struct conn *added, enum whom whom)
 {
 	struct conn *c, *victim = NULL;
 
-	for (c = s->list; c; c = c->next)
-		if (c != added && !c->is_cut && c->state != CONN_BUSY &&
-		    (whom != OUTSIDE || !c->is_local) && (whom != OF_ITS_IP || same_ip(c, added)))
-			victim = victim && goes_before(victim, c) ? victim : c;
+	for (c = s->list; c; c = c->next) {
+		if (c == added || c->is_cut || c->state == CONN_BUSY ||
+		    (whom == OUTSIDE && c->is_local) || (whom == OF_ITS_IP && !same_ip(c, added)))
+			continue;
+		if (is_gone(c))
+			return c;
+		victim = victim && goes_before(victim, c) ? victim : c;
+	}
 	return victim;
 }
 

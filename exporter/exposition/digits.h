@@ -83,4 +83,22 @@ static inline __attribute__((always_inline)) char *digits_put(char *to, uint64_t
 	return digits_store(to, digits_eight((uint32_t)(v % e8)));
 }
 
+/* units / 10^decimals, decimals <= 9, without zeros at the end. At most 30 bytes. */
+static inline char *digits_put_fixed(char *to, uint64_t units, unsigned decimals)
+{
+	static const uint32_t power[] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000,
+		1000000000 };
+	uint32_t by = power[decimals], fraction = (uint32_t)(units % by) * power[9 - decimals];
+
+	to = digits_put(to, units / by);
+	if (!fraction)
+		return to;
+	*to++ = '.';
+	*to++ = (char)('0' + fraction / 100000000);
+	to = digits_store(to, digits_eight(fraction % 100000000));
+	while (to[-1] == '0')
+		to--;
+	return to;
+}
+
 #endif /* EXPOSITION_DIGITS_H */

@@ -199,6 +199,13 @@ static char *put_double(char *to, double v, int point)
 	return to + sm_format_double(v, point, to, NUMBER_MAX);
 }
 
+/* Exactly units / 10^decimals. */
+static char *put_units_of(char *to, sm_u128 units, unsigned decimals)
+{
+	return decimals <= 9 && units >> 64 == 0 ? digits_put_fixed(to, (uint64_t)units, decimals) :
+		to + sm_format_units(units, decimals, to, NUMBER_MAX);
+}
+
 static char *put_value(char *to, const struct sm_value *v, int point)
 {
 	if (!v->is_integer)
@@ -208,7 +215,7 @@ static char *put_value(char *to, const struct sm_value *v, int point)
 		return digits_put(to, -v->units);
 	}
 	if (v->decimals)
-		return to + sm_format_units(v->units, v->decimals, to, NUMBER_MAX);
+		return put_units_of(to, v->units, v->decimals);
 	return digits_put(to, v->units);
 }
 
@@ -217,7 +224,7 @@ static char *put_value(char *to, const struct sm_value *v, int point)
 /* Seconds since 1970 to the millisecond, which is as exact as Prometheus takes it. */
 static char *put_time(char *to, uint64_t ns)
 {
-	return to + sm_format_units(ns / 1000000, 3, to, NUMBER_MAX);
+	return put_units_of(to, ns / 1000000, 3);
 }
 
 /* " # {labels} value time" */
@@ -374,7 +381,7 @@ static void put_histogram(struct render *r, const struct format_histogram *h)
 			return;
 		to = put_named(to, r, h, "_sum");
 		to = h->sum.is_integer ?
-			to + sm_format_units(h->sum.units, h->sum.decimals, to, NUMBER_MAX) :
+			put_units_of(to, h->sum.units, h->sum.decimals) :
 			put_double(to, h->sum.value, is_openmetrics(r));
 		*to++ = '\n';
 		to = put_named(to, r, h, "_count");

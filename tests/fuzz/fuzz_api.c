@@ -124,7 +124,7 @@ static void start(void)
 
 static const char *skip_string(const char *at, const char *end)
 {
-	uint32_t code;
+	uint32_t code = 0;
 	size_t n;
 
 	for (at++; at < end && *at != '"'; at += n) {

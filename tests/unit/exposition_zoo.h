@@ -98,7 +98,7 @@ UNUSED static void zoo_fill(struct zoo *z, size_t i)
 UNUSED static void zoo_new(struct zoo *z, size_t nsegments)
 {
 	struct exposition_options o = { .own_metrics = 1, .gzip_min_bytes = 1000,
-		.native_buckets_max = 160 };
+		.native_buckets_max = 160, .allowed_labels = "" };
 	size_t i;
 
 	memset(z, 0, sizeof(*z));

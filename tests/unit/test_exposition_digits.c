@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <shardmeter_reader.h>
+
 #include "exporter/exposition/digits.h"
 
 static void check(uint64_t v)
@@ -43,6 +45,28 @@ static void digits__around_powers_and_at_random__as_printf(void **state)
 	}
 }
 
+static void fixed__every_scale__as_the_library(void **state)
+{
+	char text[32 + DIGITS_SLACK], expect[48];
+	uint64_t v = 1, units;
+	unsigned i, decimals;
+	size_t len;
+
+	for (i = 0; i < 400000; i++) {
+		v = v * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		units = i < 1000 ? i : v >> (v % 64);
+		/* Many with zeros at the end. */
+		if (i % 3 == 0)
+			units -= units % 1000000;
+		decimals = i % 10;
+		len = (size_t)(digits_put_fixed(text, units, decimals) - text);
+		text[len] = '\0';
+		sm_format_units(units, decimals, expect, sizeof(expect));
+		if (strcmp(text, expect) != 0)
+			fail_msg("%" PRIu64 " / 10^%u: %s, not %s", units, decimals, text, expect);
+	}
+}
+
 static void copy__every_length__only_these_bytes_count(void **state)
 {
 	char from[200 + DIGITS_SLACK], to[200 + DIGITS_SLACK];
@@ -61,6 +85,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(digits__around_powers_and_at_random__as_printf),
+		cmocka_unit_test(fixed__every_scale__as_the_library),
 		cmocka_unit_test(copy__every_length__only_these_bytes_count),
 	};
 
