@@ -264,7 +264,7 @@ class Messages(Case):
         self.assertEqual(lines[12], '4 shmtop: there are several segments:')
         self.assertEqual(lines[13], '0 ')
         self.assertEqual([line.split(None, 1) for line in lines[14:]],
-                         [['SEGMENT', 'STATE'], ['old', 'no writer'], ['one', '1 writer up'],
+                         [['SEGMENT', 'STATE'], ['old', 'no writers'], ['one', '1 writer up'],
                           ['onemore', '1 writer up']])
 
 

@@ -199,6 +199,37 @@ static void operation__with_few_failures__is_not_flagged(void **state)
 	assert_int_equal(op("command", "play")->level, TOP_LEVEL_OK);
 }
 
+/* The first error of a series that is made with it counts by the time watched. */
+static void operation__first_errors__are_a_share_of_all_watched(void **state)
+{
+	const unsigned add[12] = { 10 };
+	const struct top_op *o;
+
+	series(SM_COUNTER, "commands_total", PAIRS("command", "play", "status", "ok"));
+	run(9, add);
+	series(SM_COUNTER, "commands_total", PAIRS("command", "play", "status", "error"));
+	s[1].series.created_boot_ns = (1000 + sample) * FEED_SECOND - FEED_SECOND / 2;
+	run(1, (const unsigned[12]){ 9, 1 });
+	o = op("command", "play");
+	assert_non_null(o);
+	assert_true(fabs(o->errors - 1.0 / 90) < 1e-9);
+	assert_int_equal(o->level, TOP_LEVEL_OK);
+	/* One more of 10, then none: nothing is forgotten. */
+	run(1, (const unsigned[12]){ 9, 1 });
+	assert_true(fabs(o->errors - 2.0 / 100) < 1e-9);
+	run(1, add);
+	assert_true(fabs(o->errors - 2.0 / 110) < 1e-9);
+	assert_int_equal(o->level, TOP_LEVEL_OK);
+	assert_string_equal(o->note, "");
+	/* After a reset what was before is not watched. */
+	top_model_reset_stats(&model);
+	run(4, add);
+	series(SM_COUNTER, "commands_total", PAIRS("command", "play", "status", "timeout"));
+	s[2].series.created_boot_ns = (1000 + sample) * FEED_SECOND - FEED_SECOND / 2;
+	run(1, (const unsigned[12]){ 9, 0, 1 });
+	assert_true(fabs(o->errors - 1.0 / 50) < 1e-9);
+}
+
 static void operation__that_is_slower__is_flagged(void **state)
 {
 	const struct top_op *o;
@@ -330,6 +361,7 @@ int main(void)
 		TEST(failures__words_and_codes__are_known),
 		TEST(operation__that_fails_much__is_flagged),
 		TEST(operation__with_few_failures__is_not_flagged),
+		TEST(operation__first_errors__are_a_share_of_all_watched),
 		TEST(operation__that_is_slower__is_flagged),
 		TEST(operations__come_and_go__with_their_series),
 		TEST(judgement__each_trouble__is_named),

@@ -276,7 +276,11 @@ void top_accessible_summary(struct buf *b, const struct top_data *d, const struc
 	buf_printf(b, "segment %s", st->segment);
 	if (st->nversions)
 		buf_printf(b, ", version %s%s", st->version, st->nversions > 1 ? " and others" : "");
-	buf_printf(b, ", %u of %u writers up, %zu series", st->up, st->total, d->model.nshown);
+	if (st->total)
+		buf_printf(b, ", %u of %u writers up", st->up, st->total);
+	else
+		buf_puts(b, ", no writers");
+	buf_printf(b, ", %zu series", d->model.nshown);
 	if (st->fill_what)
 		buf_printf(b, ", %u%% used", st->fill_percent);
 	buf_puts(b, "\n");

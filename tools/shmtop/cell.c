@@ -93,6 +93,14 @@ void top_cell_value_in(const struct top_row *row, const struct top_glyphs *g, in
 	snprintf(ret->text, sizeof(ret->text), "%s", number);
 }
 
+void top_cell_writers(const struct top_status *st, char ret[TOP_NAME])
+{
+	if (st->total)
+		snprintf(ret, TOP_NAME, "%u/%u writers up", st->up, st->total);
+	else
+		snprintf(ret, TOP_NAME, "no writers");
+}
+
 void top_cell_stale(uint64_t age_ns, struct top_text *ret)
 {
 	char age[TOP_NUMBER];

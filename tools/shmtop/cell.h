@@ -24,6 +24,8 @@ void top_cell_quantile(const struct top_row *row, int q, const struct top_glyphs
 /* An average, minimum or maximum of a row: a rate, or in the row's unit. */
 void top_cell_stat(const struct top_row *row, const struct top_glyphs *g, double x,
 		   struct top_text *ret);
+/* "3/4 writers up", or "no writers". */
+void top_cell_writers(const struct top_status *st, char ret[TOP_NAME]);
 /* "stale 3m" in 9 columns. */
 void top_cell_stale(uint64_t age_ns, struct top_text *ret);
 

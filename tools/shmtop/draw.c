@@ -51,10 +51,7 @@ static void add_writers(struct top_line *l, const struct top_status *st)
 	struct top_item *i = top_line_item(l, st->died ? TOP_BAD : TOP_PLAIN, 8);
 	char age[TOP_NUMBER];
 
-	if (st->total)
-		snprintf(i->text, TOP_NAME, "%u/%u writers up", st->up, st->total);
-	else
-		snprintf(i->text, TOP_NAME, "no writers");
+	top_cell_writers(st, i->text);
 	i = top_line_item(l, st->silent ? TOP_WARN : TOP_PLAIN, 7);
 	if (st->worst_age_ns != UINT64_MAX) {
 		top_format_age(st->worst_age_ns, age);
@@ -106,7 +103,11 @@ static void draw_small_header(const struct top_scene *s)
 	i = top_line_item(&l, TOP_TITLE, 9);
 	i->cut = 1;
 	snprintf(i->text, TOP_NAME, "%s", st->segment);
-	snprintf(top_line_item(&l, TOP_PLAIN, 7)->text, TOP_NAME, "%u/%u up", st->up, st->total);
+	i = top_line_item(&l, TOP_PLAIN, 7);
+	if (st->total)
+		snprintf(i->text, TOP_NAME, "%u/%u up", st->up, st->total);
+	else
+		top_cell_writers(st, i->text);
 	l.right = l.n;
 	add_marks(&l, s);
 	/* There is no lowest line to say it. */
@@ -275,6 +276,24 @@ static void draw_bar(const struct top_scene *s, int y)
 		top_cells_put_right(c, 0, y, c->width, TOP_DIM, place);
 }
 
+/* Whether the page on the screen shows quantiles, of which `w` changes the window. */
+static int page_has_quantiles(const struct top_scene *s)
+{
+	struct top_ref ref = top_ref_of_key(s->v->subject);
+	const struct top_row *row = NULL;
+	const struct top_op *op;
+
+	if (s->v->help)
+		return 0;
+	if (s->v->id == TOP_OVERVIEW) {
+		op = top_ops_find(&s->d->ops, s->v->subject.a);
+		row = op && op->nrows ? op->rows[0] : NULL;
+	} else if (s->v->id == TOP_SERIES || s->v->id == TOP_HISTOGRAMS) {
+		row = top_model_find(&s->d->model, &ref);
+	}
+	return row && row->histogram;
+}
+
 static void draw_page_bar(const struct top_scene *s, int y, int first, int lines, int total)
 {
 	struct top_cells *c = s->c;
@@ -288,7 +307,7 @@ static void draw_page_bar(const struct top_scene *s, int y, int first, int lines
 		x += top_cells_put(c, x, y, c->width, TOP_DIM, "Scroll") + 2;
 		snprintf(place, sizeof(place), "lines %d-%d of %d", first + 1, first + lines, total);
 	}
-	if (!s->v->help) {
+	if (page_has_quantiles(s)) {
 		x += top_cells_put(c, x, y, c->width, TOP_KEY, "w") + 1;
 		x += top_cells_put(c, x, y, c->width, TOP_DIM, "Quantiles") + 2;
 	}

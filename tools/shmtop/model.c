@@ -422,6 +422,8 @@ void top_model_begin(struct top_model *m, uint64_t boot_ns)
 	m->sample++;
 	m->last_boot_ns = m->boot_ns;
 	m->boot_ns = boot_ns;
+	if (m->sample == 1)
+		m->watched_boot_ns = boot_ns;
 	m->failed = m->news = 0;
 	top_model_decay(m);
 	m->turn = boot_ns - m->turn_boot_ns >= TOP_WINDOW_NS / 2;

@@ -86,8 +86,7 @@ struct top_histogram {
 	uint64_t recent_count;		/* observations in the last minute */
 };
 
-/* Since the row is there, or since the user reset it; of the rate where there is one, else of the
- * value. */
+/* Since we look, or since the user reset it; of the rate where there is one, else of the value. */
 struct top_stats {
 	double average[TOP_AVERAGES];	/* decaying over top_average_s; NaN: none yet */
 	double min, max;
@@ -197,6 +196,7 @@ struct top_model {
 	uint64_t sample;		/* number of the current sample, from 1; 0: none yet */
 	uint64_t real_ns;		/* of this sample, for ages of timestamps; 0: not known */
 	uint64_t boot_ns, last_boot_ns;	/* of this and of the sample before */
+	uint64_t watched_boot_ns;	/* of the first sample, or of the one when averages began anew */
 	uint64_t turn_boot_ns;		/* when the window of the quantiles turned last */
 	int turn;			/* it turns in this sample */
 	double decay[TOP_AVERAGES];	/* weight of this sample in the averages */

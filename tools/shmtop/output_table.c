@@ -45,13 +45,13 @@ static void table_head(struct buf *b, const struct top_data *d, const struct top
 		       const struct top_glyphs *g)
 {
 	const struct top_status *st = &d->model.status;
-	char age[TOP_NUMBER];
+	char age[TOP_NUMBER], writers[TOP_NAME];
 
 	buf_printf(b, "%s", st->segment);
 	if (st->nversions)
 		buf_printf(b, "  v%s%s", st->version, st->nversions > 1 ? "+" : "");
-	buf_printf(b, "  layout %u.%u  %u/%u writers up", st->layout_major, st->layout_minor,
-		       st->up, st->total);
+	top_cell_writers(st, writers);
+	buf_printf(b, "  layout %u.%u  %s", st->layout_major, st->layout_minor, writers);
 	if (st->worst_age_ns != UINT64_MAX) {
 		top_format_age(st->worst_age_ns, age);
 		buf_printf(b, "  worst beat %s %s", age, st->worst_name);

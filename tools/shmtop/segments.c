@@ -94,7 +94,7 @@ static void state_text(const struct top_segment *s, char *ret, size_t size)
 	else if (s->live < 0)
 		snprintf(ret, size, "%s", strerror(-s->live));
 	else if (!s->live)
-		snprintf(ret, size, "no writer");
+		snprintf(ret, size, "no writers");
 	else
 		snprintf(ret, size, "%d writer%s up", s->live, s->live == 1 ? "" : "s");
 }

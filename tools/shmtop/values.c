@@ -5,7 +5,8 @@
  * Rates are differences of exact integers over the time between the two samples, as measured.
  *
  * Averages decay: a sample of dt seconds weighs 1 - exp(-dt/T). While a row is younger than T it
- * would lean to its first value, so there each sample weighs its share of the time so far.
+ * would lean to its first value, so there each sample weighs its share of the time so far. A row
+ * that begins while we watch was 0 all the time before: its first error is one in all that time.
  *
  * Quantiles of a whole life say nothing about now, and keeping the buckets of every sample would
  * take megabytes. So each histogram keeps its buckets of two points in time that turn every 30 s:
@@ -85,6 +86,7 @@ void top_model_reset_stats(struct top_model *m)
 {
 	size_t i;
 
+	m->watched_boot_ns = m->boot_ns;
 	for (i = 0; i < m->nshown; i++)
 		m->rows[i]->stats.since_boot_ns = 0;
 }
@@ -93,16 +95,19 @@ static void row_stats(const struct top_model *m, struct top_row *row, double x)
 {
 	struct top_stats *s = &row->stats;
 	double so_far, dt, weight;
-	int i;
+	int i, zero;
 
 	if (!isfinite(x))
 		return;
 	if (!s->since_boot_ns) {
-		s->since_boot_ns = row->valued ? row->at_boot_ns : m->boot_ns;
-		for (i = 0; i < TOP_AVERAGES; i++)
-			s->average[i] = x;
 		s->min = s->max = x;
-		return;
+		zero = counts_up(row) && began_at_zero(m, row);
+		s->since_boot_ns = zero ? m->watched_boot_ns
+				   : row->valued ? row->at_boot_ns : m->boot_ns;
+		for (i = 0; i < TOP_AVERAGES; i++)
+			s->average[i] = zero ? 0 : x;
+		if (!zero)
+			return;
 	}
 	dt = (double)(m->boot_ns - m->last_boot_ns);
 	so_far = (double)(m->boot_ns - s->since_boot_ns);
