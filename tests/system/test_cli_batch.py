@@ -76,6 +76,15 @@ class Batch(Case):
         self.good('app_jobs_total{job="b"} 5', '--add')
         self.assertEqual(self.get('app_jobs_total', 'job=b'), str(2**40 + 6))
 
+    def test_raise__beyond_the_cap__adds_nothing_twice(self):
+        lines = ''.join(f'x_total{{k="{i}"}} 1\n' for i in range(1003))
+        self.batch(lines)
+        first = int(self.get('--total', 'x_total'))
+        for _ in range(2):
+            message = self.batch(lines, '--strict', code=2)
+            self.assertIn('x_total is full', message)
+            self.assertEqual(int(self.get('--total', 'x_total')), first)
+
     def test_raise__leaves_what_programs_counted(self):
         w = self.writer()
         w.do('jobs 100')

@@ -63,8 +63,10 @@ class Run:
     def acknowledge_by_history(self):
         code, out, err = history(self.p, '--last', 'a_total')
         assert code in (0, 1), (code, err)
-        row = json.loads(out)['rows'][-1]
-        if row['values'] and row['tick'] > self.acknowledged:
+        # The last row may be older than the counter's first count.
+        rows = [row for row in json.loads(out)['rows'] if row['values']]
+        if rows and rows[-1]['tick'] > self.acknowledged:
+            row = rows[-1]
             self.acknowledged, self.at_least = row['tick'], row['values'][0]['value']
         self.by['history'] += 1
 

@@ -200,6 +200,45 @@ static void file__no_directory__is_one_message(void **state)
 		"No such file or directory\n");
 }
 
+static void file__pipe__is_written_and_stays_one(void **state)
+{
+	struct cli_file f;
+	struct stat st;
+	char text[16];
+	int fd;
+
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDWR);
+	assert_int_equal(cli_file_open(&test_cli, &f, path), 0);
+	fputs("into", f.f);
+	assert_int_equal(cli_file_commit(&test_cli, &f), 0);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(read(fd, text, sizeof(text)), 4);
+	close(fd);
+}
+
+static void file__link__its_target_is_replaced(void **state)
+{
+	char target[sizeof(path) + 8];
+	struct cli_file f;
+	struct stat st;
+
+	snprintf(target, sizeof(target), "%s.real", path);
+	assert_int_equal(symlink("out.prom.real", path), 0);
+	capture_begin(&cap, stderr);
+	assert_int_not_equal(cli_file_open(&test_cli, &f, path), 0);	/* it leads to nothing */
+	assert_non_null(strstr(capture_end(&cap), "symbolic link to nothing"));
+	make(".real");
+	assert_int_equal(cli_file_open(&test_cli, &f, path), 0);
+	fputs("new", f.f);
+	assert_int_equal(cli_file_commit(&test_cli, &f), 0);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_string_equal(content(), "new");
+	unlink(target);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +252,10 @@ int main(void)
 			file__without_nameless_files__has_another_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			file__stale_ones__are_removed_others_stay, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			file__pipe__is_written_and_stays_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			file__link__its_target_is_replaced, setup, teardown),
 		cmocka_unit_test(file__no_directory__is_one_message),
 	};
 

@@ -230,6 +230,20 @@ static int meaning_of(struct batch *b, const struct batch_split *s, struct batch
 	return batch_text_meaning(&b->c, b->metadata, &b->fam, b->add, s, m);
 }
 
+/* Is this the series of all those that a full family had no room for? What it holds cannot be compared with a
+ * number of one of them. */
+static bool is_overflow(const struct sm_family_info *info, const struct batch_target *t)
+{
+	int64_t cell = info && t->kind == SM_COUNTER ? sm_counter_cell(t->counter) : -1;
+	size_t i;
+
+	for (i = 0; cell > 0 && i < info->nseries; i++)
+		if (info->series[i].overflow)
+			return info->series[i].cell[0] == cell || info->series[i].cell[1] == cell ||
+			       info->series[i].cell[2] == cell;
+	return false;
+}
+
 /* A family, a series, a handle. */
 static int make_known(struct batch *b, const struct batch_meaning *m,
 	const struct cli_amount *amount, struct batch_target *t)
@@ -251,6 +265,10 @@ static int make_known(struct batch *b, const struct batch_meaning *m,
 		return rc;
 	take_rate(t, &m->rate);
 	take_handle(t, &series);
+	if (m->action == BATCH_RAISE && is_overflow(info, t))
+		return cli_fail(&b->c, CLI_FAILED,
+			"%s is full: this series has none of its own to be raised, and __other__ "
+			"holds several; --add counts there", m->series.name);
 	t->milliseconds = m->milliseconds;
 	t->action = m->action;
 	return 0;

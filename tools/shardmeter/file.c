@@ -95,14 +95,52 @@ static int open_nameless(const char *directory)
 	return open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 }
 
+/* What a symbolic link leads to is what is meant, and what is no regular file is not to be replaced by one.
+ * 0 or an exit code. */
+static int look_at_path(const struct cli *c, struct cli_file *file)
+{
+	struct stat st;
+
+	if (lstat(file->path, &st) != 0)
+		return 0;
+	if (S_ISLNK(st.st_mode)) {
+		if (!realpath(file->path, file->target) || stat(file->target, &st) != 0)
+			return cli_fail(c, CLI_FAILED, "cannot write %s: it is a symbolic link to nothing",
+				file->path);
+		file->path = file->target;
+	}
+	file->direct = !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	return 0;
+}
+
+static int open_direct(const struct cli *c, struct cli_file *file)
+{
+	int fd = open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+	file->f = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (file->f)
+		return 0;
+	if (fd >= 0)
+		close(fd);
+	return cli_fail(c, code_of_errno(errno), "cannot write %s: %s", file->path, strerror(errno));
+}
+
 int cli_file_open(const struct cli *c, struct cli_file *file, const char *path)
 {
-	char *directory = directory_of(path);
-	int fd, error;
+	char *directory;
+	int fd, error, rc;
 
 	file->f = NULL;
 	file->path = path;
 	file->temporary[0] = '\0';
+	file->direct = 0;
+	rc = look_at_path(c, file);
+	if (rc)
+		return rc;
+	if (file->direct)
+		return open_direct(c, file);
+	path = file->path;
+	directory = directory_of(path);
 	if (!directory || strlen(path) + sizeof(MARK "XXXXXX") > sizeof(file->temporary)) {
 		free(directory);
 		return cli_fail(c, CLI_FAILED, "the file name is too long");
@@ -169,8 +207,14 @@ int cli_file_commit(const struct cli *c, struct cli_file *file)
 
 	file->f = NULL;
 	errno = 0;
-	if (fflush(f) != 0 || ferror(f) || fsync(fileno(f)) != 0)
+	if (fflush(f) != 0 || ferror(f) || (!file->direct && fsync(fileno(f)) != 0))
 		error = errno ? errno : EIO;
+	if (file->direct) {
+		if (fclose(f) != 0 && !error)
+			error = errno;
+		return error ? cli_fail(c, CLI_FAILED, "cannot write %s: %s", file->path,
+				strerror(error)) : 0;
+	}
 	if (!error && !file->temporary[0])
 		error = give_name(file, fileno(f));
 	if (!error && rename(file->temporary, file->path) != 0)

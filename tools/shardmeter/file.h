@@ -15,8 +15,10 @@
 
 struct cli_file {
 	FILE *f;	      /* NULL: not open */
-	const char *path;     /* the caller's */
+	const char *path;     /* the caller's, or what it leads to */
+	char target[4096];    /* of a symbolic link */
 	char temporary[4096]; /* "" as long as it has no name */
+	int direct;	      /* a device, pipe or socket: written as it is, not replaced */
 };
 
 /* 0 or an exit code, after a message. */
