@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cell.h"
+
 #define SMALL_WIDTH 40
 #define SMALL_HEIGHT 8
 #define HEADER_LINES 3
