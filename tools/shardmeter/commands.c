@@ -166,8 +166,10 @@ static int run(struct cli *c, int argc, char **argv)
 		c->quiet |= said(argc, argv, "--quiet", "-q");
 		c->strict = said(argc, argv, "--strict", "--strict");
 	}
-	if (!(c->command->flags & CLI_RUNS))
+	if (!(c->command->flags & CLI_RUNS)) {
 		signal(SIGPIPE, SIG_IGN); /* writing then fails with EPIPE: see cli_finish() */
+		signal(SIGXFSZ, SIG_IGN); /* and with EFBIG beyond a limit of file sizes */
+	}
 	rc = cli_parse(c, argc, argv, &args);
 	if (!rc && c->version)
 		cli_print_version(stdout);

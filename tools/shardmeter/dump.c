@@ -364,7 +364,7 @@ const struct cli_command cli_cmd_dump = { .name = "dump",
 			"input; SHARDMETER_SEGMENT is the path of the segment there. Exit code 2 "
 			"if CMD fails; with --every that is reported, and it goes on." },
 		[DUMP_OPT_TIMEOUT] = { "timeout", 0, "SEC", "30",
-			"End CMD and all that it started after SEC seconds: SIGTERM, two seconds "
+			"End CMD and its process group after SEC seconds: SIGTERM, two seconds "
 			"later SIGKILL." },
 		[DUMP_OPT_WRITERS] = { "writers", 'w', NULL, NULL,
 			"JSON and CSV: also each writer's own value of every series." },

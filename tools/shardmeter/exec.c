@@ -28,6 +28,7 @@ static _Noreturn void become(const char *command, int input, const sigset_t *mas
 	dup2(input, STDIN_FILENO);
 	setpgid(0, 0);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
