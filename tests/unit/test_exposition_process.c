@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+// SKIP-UNDER: arm64 qemu-user makes up /proc/PID/stat for its own program
 /* Tests of exporter/exposition/process.c and own_writer.c: processes, by /proc and by heartbeat. */
 #include "exposition_zoo.h"
 
