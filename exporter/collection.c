@@ -34,6 +34,7 @@ struct followed {
 	char *name;
 	struct source *source;
 	struct recorder *recorder;
+	int is_once;		/* nobody waits for it */
 	/* Of the status that was logged last. */
 	int logged;
 	enum source_state logged_state;
@@ -61,10 +62,12 @@ struct collector {
 
 /* ---- what changes in a segment's state is logged -------------------------------------------- */
 
-/* What to do about a segment that cannot be read; the message of a missing permission says it. */
+/* What to do about a segment that cannot be read. */
 static const char *remedy(enum source_state state)
 {
 	switch (state) {
+	case SOURCE_NO_PERMISSION:
+		return "run the exporter as the user or in the group that the segment is for";
 	case SOURCE_INCOMPATIBLE:
 		return "use the exporter of the programs' release";
 	case SOURCE_DAMAGED:
@@ -96,6 +99,9 @@ static void log_change(struct followed *f, const struct source_status *status)
 	} else if (status->up) {
 		level = LOG_LEVEL_WARN;
 		what = "the segment was removed, reading it until its programs end";
+	} else if (f->is_once && status->state == SOURCE_NO_SEGMENT) {
+		level = LOG_LEVEL_WARN;
+		what = "there is no such segment; shardmeter ls lists those that there are";
 	} else if (status->state == SOURCE_NO_SEGMENT || status->state == SOURCE_NOT_READY) {
 		/* That there is none, or none yet, is no mistake. */
 		level = LOG_LEVEL_INFO;
@@ -384,6 +390,7 @@ void collector_set_quiet(struct collector *k)
 	size_t i;
 
 	for (i = 0; i < k->n; i++) {
+		k->followed[i].is_once = 1;
 		k->followed[i].logged = 1;
 		k->followed[i].logged_state = SOURCE_UP;
 		k->followed[i].logged_files = 1;

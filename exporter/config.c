@@ -31,6 +31,7 @@ struct walk {
 	const struct config_reader *reader;
 	const char *where;
 	struct buf *errors;
+	size_t errors_before;		/* length of errors at the beginning */
 	unsigned nerrors;
 	unsigned nesting;
 	int stopped;			/* nothing more can be read */
@@ -83,6 +84,17 @@ static int closes(const yaml_event_t *e)
 	return e->type == YAML_MAPPING_END_EVENT || e->type == YAML_SEQUENCE_END_EVENT;
 }
 
+/* What is said about the syntax is all that is said: values were read out of a text that is not what
+ * its writer meant. */
+static void forget_errors(struct walk *w)
+{
+	w->nerrors = 0;
+	if (!w->errors->data)
+		return;
+	w->errors->len = w->errors_before;
+	w->errors->data[w->errors->len] = '\0';
+}
+
 /* The next event; 0 when there is none, and the walk is over. */
 static int next(struct walk *w, yaml_event_t *ret_event)
 {
@@ -100,7 +112,7 @@ static int next(struct walk *w, yaml_event_t *ret_event)
 		w->stopped = 1;
 		return 0;
 	}
-	w->stopped = 1;
+	forget_errors(w);
 	if (p->error == YAML_MEMORY_ERROR)
 		complain(w, &p->problem_mark, "out of memory");
 	else if (p->error == YAML_READER_ERROR)
@@ -288,7 +300,8 @@ static void walk_stream(struct walk *w)
 int config_parse(const char *text, size_t len, const char *where, const struct config_reader *reader,
 	struct buf *errors)
 {
-	struct walk w = { .reader = reader, .where = where, .errors = errors };
+	struct walk w = { .reader = reader, .where = where, .errors = errors,
+		.errors_before = errors->len };
 
 	if (!yaml_parser_initialize(&w.parser)) {
 		buf_printf(errors, "%s: out of memory\n", where);

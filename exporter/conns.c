@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,7 +35,7 @@ struct conn {
 	int is_cut;
 	uint64_t since_ns;		/* in this state */
 	uint64_t deadline_ns;		/* of busy */
-	uint64_t received;		/* bytes, when it became idle */
+	int64_t received;		/* bytes, when it became idle */
 	struct in6_addr ip;		/* IPv4 mapped; zero: none */
 };
 
@@ -86,13 +87,17 @@ int conns_is_local(int fd, int *ret_unix)
 	return *ret_unix || (peer(fd, &ip) && is_loopback(&ip));
 }
 
-/* Bytes received so far; 0 where the kernel does not count them. */
-static uint64_t bytes_received(int fd)
+/* Bytes received so far; -1 where nobody counts them: sockets in the file system, kernels that give a
+ * shorter struct, emulators that do not know the option. */
+static int64_t bytes_received(int fd)
 {
 	struct tcp_info info = { 0 };
 	socklen_t len = sizeof(info);
 
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_bytes_received : 0;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
+	    len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(info.tcpi_bytes_received))
+		return -1;
+	return (int64_t)info.tcpi_bytes_received;
 }
 
 /* Has the peer ended the connection? libmicrohttpd 0.9.75 does not always notice. */
@@ -103,14 +108,15 @@ static int is_gone(const struct conn *c)
 	return c->state != CONN_BUSY && recv(c->fd, &one, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-/* Has an idle connection sent something? For a socket file the kernel counts no bytes: what is seen
- * is what waits there unread. */
+/* Has an idle connection sent something? Where no bytes are counted, what is seen is what waits there
+ * unread. */
 static int has_begun(const struct conn *c)
 {
+	int64_t received = c->is_unix ? -1 : bytes_received(c->fd);
 	char one;
 
-	if (!c->is_unix)
-		return bytes_received(c->fd) > c->received;
+	if (received >= 0)
+		return received > c->received;
 	return recv(c->fd, &one, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
@@ -254,7 +260,7 @@ void conn_busy(struct conns *s, struct conn *c, uint64_t deadline_ns)
 
 void conn_idle(struct conns *s, struct conn *c)
 {
-	uint64_t received = c->is_unix ? 0 : bytes_received(c->fd);
+	int64_t received = c->is_unix ? -1 : bytes_received(c->fd);
 
 	pthread_mutex_lock(&s->mutex);
 	c->state = CONN_IDLE;
@@ -296,7 +302,7 @@ void conns_watch(struct conns *s, uint64_t now_ns)
 static int is_silent(const struct conn *c, uint64_t now_ns)
 {
 	return c->state == CONN_IDLE || (c->state == CONN_WAITING &&
-		now_ns > c->since_ns + SILENT_NS && !bytes_received(c->fd));
+		now_ns > c->since_ns + SILENT_NS && bytes_received(c->fd) <= 0);
 }
 
 unsigned conns_drain(struct conns *s)

@@ -50,7 +50,7 @@
 /* What a client says of its time is believed up to this many times --web.response-timeout. */
 #define TIMEOUT_FACTOR_MAX	4u
 
-#define SLOW_PATHS	"/api/v1/"
+#define SLOW_PATHS	"/api/v1"
 #define PLAIN_TYPE	"text/plain; charset=utf-8"
 #define JSON_TYPE	"application/json; charset=utf-8"
 
@@ -291,7 +291,10 @@ static int begin_scrape(struct exchange *x)
 
 static int is_slow(const struct exchange *x)
 {
-	return x->http->pages.slow && strncmp(x->r.path, SLOW_PATHS, strlen(SLOW_PATHS)) == 0;
+	size_t len = strlen(SLOW_PATHS);
+
+	return x->http->pages.slow && strncmp(x->r.path, SLOW_PATHS, len) == 0 &&
+		(x->r.path[len] == '/' || !x->r.path[len]);
 }
 
 static void fill_request(struct exchange *x)

@@ -82,6 +82,22 @@ static void print_errors(const struct buf *errors)
 		fprintf(stderr, "shardmeter-exporter: %.*s\n", (int)(end - line), line);
 }
 
+/* Variables with our prefix that set nothing. Not an error: Kubernetes makes such for a service of our
+ * name. Returns how many. */
+static unsigned warn_unknown(void)
+{
+	const char *variable;
+	size_t position = 0;
+	unsigned n = 0;
+	char name[256];
+
+	for (; (variable = options_unknown(&position)) != NULL; n++) {
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(variable, "="), variable);
+		log_warn("no setting has this environment variable, ignoring", "variable", name);
+	}
+	return n;
+}
+
 static double now_seconds(void)
 {
 	struct timespec ts;
@@ -242,7 +258,9 @@ static int open_listeners(struct exporter *x)
 	}
 	if (rc == 0 && !*error)
 		return 0;
-	log_error("cannot start", "error", *error ? error : strerror(-rc));
+	log_error("cannot start", "error", *error ? error : strerror(-rc), "remedy",
+		x->o.systemd_socket && !inherited ? "start it by its .socket unit, or without "
+		"--web.systemd-socket" : NULL);
 	return -EINVAL;
 }
 
@@ -368,11 +386,7 @@ static int create_exposition(struct exporter *x)
 
 static int start(struct exporter *x)
 {
-	const char *unknown;
-	size_t position = 0;
-
-	while ((unknown = options_unknown(&position)) != NULL)
-		log_warn("no setting has this environment variable, ignoring", "variable", unknown);
+	warn_unknown();
 	if (create_collector(x) < 0 || create_exposition(x) < 0)
 		return EXIT_USAGE;
 	if (x->o.once)
@@ -420,7 +434,8 @@ static int print_only(const struct options *o)
 		printf("shardmeter-exporter %s (layout %s)\n", SHARDMETER_VERSION,
 			sm_layout_version());
 	else if (o->config_check)
-		puts("settings are in order");
+		puts(warn_unknown() ? "settings are in order, but for variables that set nothing" :
+			"settings are in order");
 	else
 		return -1;
 	return fflush(stdout) == 0 ? 0 : EXIT_USAGE;

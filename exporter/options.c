@@ -126,7 +126,7 @@ static const struct option_def table[] = {
 	{ "allow-root", FLAG, 0, AT(allow_root), NULL, "", 0, 0, NULL,
 	  "Serve although the user is root, which nothing here needs." },
 	{ "config", TEXT, OPTION_NO_FILE, AT(config), "FILE", "", 0, 0, NULL,
-	  "Configuration file; see CONFIGURATION FILE. Without it " OPTIONS_CONFIG_PATH ", if that "
+	  "Configuration file; see CONFIGURATION FILE in the manual page. Without it " OPTIONS_CONFIG_PATH ", if that "
 	  "exists." },
 	{ "config.check", FLAG, OPTION_ACTION, AT(config_check), NULL, "", 0, 0, NULL,
 	  "Say everything that is wrong with flags, environment and configuration file, and exit: 0 "
@@ -271,6 +271,22 @@ static int store(struct options *o, size_t at, enum rank rank, const char *text,
 	return rc;
 }
 
+/* "5" for a time or a size: say what is missing, and what is allowed. */
+static int lacks_unit(const struct option_def *def, const char *by, const char *text, char *error,
+	size_t size)
+{
+	char min[40], max[40];
+	uint64_t v;
+
+	if ((def->type != DURATION && def->type != SIZE) || setting_number(text, &v) < 0)
+		return 0;
+	limit_text(def, def->min, min, sizeof(min));
+	limit_text(def, def->max, max, sizeof(max));
+	snprintf(error, size, "%s: \"%.60s\" lacks a unit; %s, from %s to %s", by, text,
+		expectation(def), min, max);
+	return 1;
+}
+
 /* Set one option from text; `by` is what the user wrote, for the message. */
 static int set(struct options *o, size_t at, enum rank rank, const char *by, const char *text,
 	char *error, size_t size)
@@ -285,7 +301,8 @@ static int set(struct options *o, size_t at, enum rank rank, const char *by, con
 	else if (def->check && rank > RANK_DEFAULT)
 		expected = def->check(text);
 	if (expected) {
-		snprintf(error, size, "%s: \"%.60s\" is not %s", by, text, expected);
+		if (!lacks_unit(def, by, text, error, size))
+			snprintf(error, size, "%s: \"%.60s\" is not %s", by, text, expected);
 		return -EINVAL;
 	}
 	if (def->max && (v < def->min || v > def->max)) {
@@ -400,6 +417,21 @@ static int set_file(struct options *o, const char *path, struct buf *errors)
 	return rc == -ENOENT ? 0 : rc;
 }
 
+/* The flag that getopt_long() has just taken, as it was written: its value may be a word of its own. */
+static const char *taken(char **argv)
+{
+	return argv[optind - (optarg && optarg == argv[optind - 1] ? 2 : 1)];
+}
+
+/* Is it written in full? getopt_long() takes any beginning that only one flag has, and what that means
+ * changes with every flag that is added. */
+static int is_whole(const char *flag, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(flag + 2, name, len) == 0 && (!flag[2 + len] || flag[2 + len] == '=');
+}
+
 /* One walk over the command line: `only`, if it is a setting, takes nothing else and says nothing. */
 static int set_flags(struct options *o, int argc, char **argv, const char *only, struct buf *errors)
 {
@@ -419,6 +451,9 @@ static int set_flags(struct options *o, int argc, char **argv, const char *only,
 		else if (c != 'o')
 			snprintf(error, sizeof(error), c == ':' ? "%.100s needs a value" :
 				"unknown flag %.100s (see --help)", argv[optind - 1]);
+		else if (!is_whole(taken(argv), table[at].name))
+			snprintf(error, sizeof(error), "unknown flag %.100s; did you mean --%s?",
+				taken(argv), table[at].name);
 		else if (!only || strcmp(table[at].name, only) == 0) {
 			snprintf(by, sizeof(by), "--%s", table[at].name);
 			set(o, (size_t)at, RANK_FLAG, by, optarg ? optarg : "1", error,

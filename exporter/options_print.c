@@ -43,9 +43,9 @@ void options_print_help(FILE *to)
 		fputc('\n', to);
 		print_wrapped(to, def->help);
 	}
-	fprintf(to, "\nEvery setting is also an environment variable, --web.listen-address is "
-		"%sWEB_LISTEN_ADDRESS,\nand a key in the configuration file: listen-address below "
-		"web.\n", OPTIONS_ENV_PREFIX);
+	fprintf(to, "\nEvery setting is also an environment variable, --web.listen-address is\n"
+		"%sWEB_LISTEN_ADDRESS, and a key in the configuration file:\n"
+		"listen-address below web.\n", OPTIONS_ENV_PREFIX);
 }
 
 /* Text with roff's special characters escaped. */

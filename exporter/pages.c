@@ -203,6 +203,7 @@ static int landing(const struct pages *p, const struct request *r, struct page *
 	put_link(b, "/-/healthy", "the exporter serves");
 	put_link(b, "/-/ready", "there is a segment to serve");
 	if (p->slow) {
+		put_link(b, "/api/v1/", "what there is for programs, as JSON");
 		put_link(b, "/api/v1/health", "how the programs are, as JSON");
 		put_link(b, "/api/v1/writers", "who writes, as JSON");
 		put_link(b, "/api/v1/series", "what is counted, as JSON");

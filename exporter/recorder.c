@@ -64,6 +64,24 @@ const char *recorder_miss_name(enum recorder_miss miss)
 
 /* ---- what others see ------------------------------------------------------------------------ */
 
+/* What to do about a store that cannot be opened or written. */
+static const char *remedy(int rc)
+{
+	switch (rc) {
+	case -EACCES:
+	case -EPERM:
+	case -EROFS:
+	case -ENOENT:
+	case -ENOTDIR:
+		return "choose a directory that can be written with --storage.path, or --no-storage";
+	case -ENOSPC:
+	case -EDQUOT:
+		return "make room there, choose another --storage.path, or --no-storage";
+	default:
+		return NULL;
+	}
+}
+
 static void report_failure(struct recorder *r, int rc, const char *message)
 {
 	char left[24];
@@ -75,7 +93,8 @@ static void report_failure(struct recorder *r, int rc, const char *message)
 	snprintf(left, sizeof(left), "%llu", (unsigned long long)r->stats.errors);
 	pthread_mutex_unlock(&r->mutex);
 	if (rc != r->failed)
-		log_error("history is not written", "error", message, "errors", left);
+		log_error("history is not written", "error", message, "errors", left,
+			"remedy", remedy(rc));
 	r->failed = rc;
 }
 

@@ -144,13 +144,14 @@ int api_answer(const struct api *a, const struct request *r, struct page *ret_pa
 	struct call c = { .api = a, .request = r, .status = 200 };
 	struct timespec now;
 	size_t i;
+	const char *path = strcmp(r->path, "/api/v1") == 0 ? PREFIX : r->path;
 	int rc;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	c.now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	c.deadline_ns = r->deadline_ns ? r->deadline_ns : clock_now() + CALL_TIME_MS * CLOCK_MS;
 	c.json.b = &c.body;
-	for (i = 0; i < ENDPOINTS && strcmp(endpoints[i].path, r->path) != 0; i++)
+	for (i = 0; i < ENDPOINTS && strcmp(endpoints[i].path, path) != 0; i++)
 		;
 	rc = answer(&c, i < ENDPOINTS ? &endpoints[i] : NULL);
 	if (rc < 0) {

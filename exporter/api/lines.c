@@ -26,6 +26,15 @@ struct search {
 
 /* ---- finding -------------------------------------------------------------------------------- */
 
+/* A kind in a sentence. */
+static const char *noun(enum sm_kind kind)
+{
+	static const char *const nouns[] = { "of an unknown kind", "a counter", "a gauge",
+		"an up-down gauge", "a histogram", "an info", "a stateset" };
+
+	return nouns[(unsigned)kind < sizeof(nouns) / sizeof(nouns[0]) ? kind : 0];
+}
+
 static int check_function(struct search *s, const struct history_family *f)
 {
 	enum lines_fn fn = s->q->fn;
@@ -33,10 +42,10 @@ static int check_function(struct search *s, const struct history_family *f)
 	if (fn == LINES_VALUE || f->kind == SM_HISTOGRAM ||
 		(fn <= LINES_INCREASE && f->kind == SM_COUNTER))
 		return 0;
-	return call_refuse(s->c, "fn", "fn=%s is for %s; %.128s is a %s: use fn=value, or narrow "
+	return call_refuse(s->c, "fn", "fn=%s is for %s; %.128s is %s: use fn=value, or narrow "
 		"match[]", request_param(s->c->request, "fn"),
 		fn <= LINES_INCREASE ? "counters and histograms" : "histograms", f->name,
-		call_kind_name(f->kind));
+		noun(f->kind));
 }
 
 static struct sm_str value_of(const struct history_series *s, const char *label)

@@ -479,6 +479,11 @@ def test_config_check_tells_every_mistake():
         r = subprocess.run([EXPORTER, '--config.check', '--config=/nowhere.yml', '--nonsense'],
                            env=p.env(), capture_output=True, text=True, timeout=20, check=False)
         assert r.returncode == 2 and r.stderr.count('\n') == 2, r
+        env = dict(p.env(), SHARDMETER_EXPORTER_FOO='secret')
+        r = subprocess.run([EXPORTER, '--config.check'], env=env, capture_output=True, text=True, timeout=20,
+                           check=False)
+        assert r.returncode == 0 and 'variable=SHARDMETER_EXPORTER_FOO' in r.stderr, r
+        assert 'secret' not in r.stderr and 'set nothing' in r.stdout, r
 
 
 def test_not_as_root_unless_told():

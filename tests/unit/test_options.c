@@ -100,6 +100,12 @@ static void parse__bad_value__says_what_and_where(void **state)
 		"--storage.interval: \"soon\" is not a time such as 500ms, 15s or 1h30m");
 	assert_int_equal(PARSE("--storage.interval=1ms"), -EINVAL);
 	assert_string_equal(error, "--storage.interval: 1ms is too small; the minimum is 100ms");
+	assert_int_equal(PARSE("--storage.interval=5"), -EINVAL);
+	assert_string_equal(error, "--storage.interval: \"5\" lacks a unit; a time such as 500ms, 15s "
+		"or 1h30m, from 100ms to 1h");
+	assert_int_equal(PARSE("--storage.max-size=0"), -EINVAL);
+	assert_string_equal(error, "--storage.max-size: \"0\" lacks a unit; a size such as 512MB or "
+		"2GB, from 1MB to 48GB");
 	assert_int_equal(PARSE("--log.format=xml"), -EINVAL);
 	assert_string_equal(error, "--log.format: \"xml\" is not logfmt|json");
 	assert_int_equal(PARSE("--storage.max-size", "9000000000GB"), -EINVAL);
@@ -117,6 +123,14 @@ static void parse__unknown_flag_or_argument__is_an_error(void **state)
 	assert_string_equal(error, "unknown flag --nonsense (see --help)");
 	assert_int_equal(PARSE("--segment"), -EINVAL);
 	assert_string_equal(error, "--segment needs a value");
+	assert_int_equal(PARSE("--web.max-request=3"), -EINVAL);
+	assert_string_equal(error, "unknown flag --web.max-request=3; did you mean --web.max-requests?");
+	assert_int_equal(PARSE("--web.max-request", "3"), -EINVAL);
+	assert_string_equal(error, "unknown flag --web.max-request; did you mean --web.max-requests?");
+	assert_int_equal(PARSE("--no-stor"), -EINVAL);
+	assert_string_equal(error, "unknown flag --no-stor; did you mean --no-storage?");
+	assert_int_equal(PARSE("--log.level", "--lo"), -EINVAL);
+	assert_string_equal(error, "--log.level: \"--lo\" is not error|warn|info|debug");
 	assert_int_equal(PARSE("--once", "more"), -EINVAL);
 	assert_string_equal(error, "unexpected argument \"more\" (see --help)");
 }
@@ -180,6 +194,11 @@ static void parse__bad_file__is_told_with_its_place(void **state)
 	snprintf(expected, sizeof(expected), "%s:1:1: unknown setting \"wbe\"\n"
 		"%s:4:17: web.max-requests: \"many\" is not a whole number\n"
 		"%s:5:1: unknown setting \"once\"", path, path, path);
+	assert_string_equal(error, expected);
+	write_config("wbe: 1\nweb:\n  max-requests: many\nx: [\n");
+	assert_int_equal(PARSE("--once", "--log.level=x"), -EINVAL);
+	snprintf(expected, sizeof(expected), "%s:5:1: not YAML: did not find expected node content "
+		"while parsing a flow node\n--log.level: \"x\" is not error|warn|info|debug", path);
 	assert_string_equal(error, expected);
 	assert_int_equal(PARSE("--config=/nowhere/at/all.yml"), -EINVAL);
 	assert_string_equal(error, "--config: /nowhere/at/all.yml does not exist");
