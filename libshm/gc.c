@@ -11,6 +11,7 @@
 
 #include "catalog.h"
 #include "diag.h"
+#include "geometry.h"
 #include "lock.h"
 #include "slot.h"
 
@@ -82,8 +83,7 @@ int sm_gc(const char *segment, unsigned min_age_s, struct sm_gc_result *ret, str
 		return rc;
 	if (!is_sound(&r, path)) {
 		region_close(&r);
-		return sm_diag_set(diag, -EBADMSG, "%s is damaged, see shardmeter check; stop its writers and remove it (shardmeter rm --segment)",
-				   path);
+		return sm_damaged(diag, path, "damaged, see shardmeter check");
 	}
 	mended = recoveries(&r);
 	fd = catalog_lock(&r, LOCK_TIMEOUT_MS);

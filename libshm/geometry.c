@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "diag.h"
 #include "hash.h"
@@ -123,111 +125,124 @@ int sm_geometry_init(struct sm_header *h, const struct sm_geometry_wish *wish, s
 	return 0;
 }
 
-static int damaged(struct sm_diag *diag, const char *what, uint64_t have)
+int sm_damaged(struct sm_diag *diag, const char *path, const char *what)
 {
-	return sm_diag_set(diag, -EBADMSG, "damaged header, or one of another build: %s is %llu; stop its writers and remove it (shardmeter rm --segment)",
-			   what, (unsigned long long)have);
+	/* A path that is cut would name another file. */
+	return sm_diag_set(diag, -EBADMSG, "%.160s: %.120s; stop its writers, then: shardmeter rm --segment=%s --force",
+			   path, what, strlen(path) <= 160 ? path : "PATH");
 }
 
-static int check_identity(const struct sm_header *h, struct sm_diag *diag)
+static int damaged(struct sm_diag *diag, const char *path, const char *what, uint64_t have)
+{
+	char text[120];
+
+	snprintf(text, sizeof(text), "damaged header, or one of another build: %s is %llu", what,
+		 (unsigned long long)have);
+	return sm_damaged(diag, path, text);
+}
+
+static int check_identity(const struct sm_header *h, const char *path, struct sm_diag *diag)
 {
 	if (h->magic != SM_MAGIC)
-		return sm_diag_set(diag, -EBADMSG, "not a shardmeter segment (magic 0x%016llx); use another name or path",
-				   (unsigned long long)h->magic);
+		return sm_diag_set(diag, -EBADMSG, "%.160s: not a shardmeter segment (magic 0x%016llx); use another name or path",
+				   path, (unsigned long long)h->magic);
 	if (h->endian != SM_ENDIAN_TAG)
 		return sm_diag_set(diag, -EPROTONOSUPPORT,
-				   "written on a machine of the other byte order (tag 0x%08x)", h->endian);
+				   "%.160s: written on a machine of the other byte order (tag 0x%08x)", path, h->endian);
 	if (h->major != SM_LAYOUT_MAJOR)
 		return sm_diag_set(diag, -EPROTONOSUPPORT,
-				   "segment layout %u.%u, this program reads %d.%d; use programs of one release",
-				   h->major, h->minor, SM_LAYOUT_MAJOR, SM_LAYOUT_MINOR);
+				   "%.160s: segment layout %u.%u, this program reads %d.%d; use programs of one release",
+				   path, h->major, h->minor, SM_LAYOUT_MAJOR, SM_LAYOUT_MINOR);
 	if (h->incompatible & ~SM_FEATURE_INCOMPATIBLE)
 		return sm_diag_set(diag, -EPROTONOSUPPORT,
-				   "segment layout %u.%u needs features 0x%x that this program (%d.%d) lacks",
-				   h->major, h->minor, h->incompatible, SM_LAYOUT_MAJOR, SM_LAYOUT_MINOR);
+				   "%.160s: segment layout %u.%u needs features 0x%x that this program (%d.%d) lacks",
+				   path, h->major, h->minor, h->incompatible, SM_LAYOUT_MAJOR, SM_LAYOUT_MINOR);
 	if (h->header_size != sizeof(*h))
-		return damaged(diag, "header_size", h->header_size);
+		return damaged(diag, path, "header_size", h->header_size);
 	if (h->fingerprint != sm_fingerprint(h))
-		return damaged(diag, "the geometry's fingerprint", h->fingerprint);
+		return damaged(diag, path, "the geometry's fingerprint", h->fingerprint);
 	return 0;
 }
 
-static int check_counts(const struct sm_header *h, struct sm_diag *diag)
+static int check_counts(const struct sm_header *h, const char *path, struct sm_diag *diag)
 {
 	if (h->slot_size != sizeof(struct sm_slot))
-		return damaged(diag, "slot_size", h->slot_size);
+		return damaged(diag, path, "slot_size", h->slot_size);
 	if (h->family_size != sizeof(struct sm_family_rec))
-		return damaged(diag, "family_size", h->family_size);
+		return damaged(diag, path, "family_size", h->family_size);
 	if (h->series_size != sizeof(struct sm_series_rec))
-		return damaged(diag, "series_size", h->series_size);
+		return damaged(diag, path, "series_size", h->series_size);
 	if (h->ring_entry_size != sizeof(struct sm_ring_entry))
-		return damaged(diag, "ring_entry_size", h->ring_entry_size);
+		return damaged(diag, path, "ring_entry_size", h->ring_entry_size);
 	if (h->exemplar_size != sizeof(struct sm_exemplar_rec))
-		return damaged(diag, "exemplar_size", h->exemplar_size);
+		return damaged(diag, path, "exemplar_size", h->exemplar_size);
 	if (h->nslots < 2 || h->nslots > SM_MAX_SLOTS)
-		return damaged(diag, "nslots", h->nslots);
+		return damaged(diag, path, "nslots", h->nslots);
 	if (h->lanes_per_slot < 2 || h->lanes_per_slot > SM_MAX_LANES_PER_SLOT)
-		return damaged(diag, "lanes_per_slot", h->lanes_per_slot);
+		return damaged(diag, path, "lanes_per_slot", h->lanes_per_slot);
 	if (!h->nfamilies || h->nfamilies > SM_MAX_FAMILIES)
-		return damaged(diag, "nfamilies", h->nfamilies);
+		return damaged(diag, path, "nfamilies", h->nfamilies);
 	if (!h->nseries || h->nseries > SM_MAX_SERIES)
-		return damaged(diag, "nseries", h->nseries);
+		return damaged(diag, path, "nseries", h->nseries);
 	if (h->index_entries < 2 * h->nseries || h->index_entries > 4 * SM_MAX_SERIES ||
 	    (h->index_entries & (h->index_entries - 1)))
-		return damaged(diag, "index_entries", h->index_entries);
+		return damaged(diag, path, "index_entries", h->index_entries);
 	if (!h->strings_bytes || h->strings_bytes > 2 * SM_MAX_STRINGS || h->strings_bytes % SM_PAGE)
-		return damaged(diag, "strings_bytes", h->strings_bytes);
+		return damaged(diag, path, "strings_bytes", h->strings_bytes);
 	if (h->nexemplars > SM_MAX_EXEMPLARS)
-		return damaged(diag, "nexemplars", h->nexemplars);
+		return damaged(diag, path, "nexemplars", h->nexemplars);
 	if (!h->ring_entries || h->ring_entries > SM_MAX_RING_ENTRIES ||
 	    (h->ring_entries & (h->ring_entries - 1)))
-		return damaged(diag, "ring_entries", h->ring_entries);
+		return damaged(diag, path, "ring_entries", h->ring_entries);
 	return 0;
 }
 
-static int check_cells(const struct sm_header *h, struct sm_diag *diag)
+static int check_cells(const struct sm_header *h, const char *path, struct sm_diag *diag)
 {
 	uint64_t next = 0;
 	unsigned z;
 
 	if (!h->cells || h->cells > SM_MAX_CELLS || h->cells % CELLS_PER_PAGE)
-		return damaged(diag, "cells", h->cells);
+		return damaged(diag, path, "cells", h->cells);
 	for (z = 0; z < SM_ZONES; z++) {
 		if (h->zone_first[z] != next || !h->zone_cells[z] || h->zone_cells[z] % CELLS_PER_PAGE)
-			return damaged(diag, "a cell zone", h->zone_first[z]);
+			return damaged(diag, path, "a cell zone", h->zone_first[z]);
 		next += h->zone_cells[z];
 	}
 	if (next != h->cells)
-		return damaged(diag, "the sum of the cell zones", next);
+		return damaged(diag, path, "the sum of the cell zones", next);
 	if (h->pagemap_bytes % 8 || h->pagemap_bytes < h->cells / CELLS_PER_PAGE / 8 ||
 	    h->pagemap_bytes > SM_MAX_CELLS / CELLS_PER_PAGE / 8)
-		return damaged(diag, "pagemap_bytes", h->pagemap_bytes);
+		return damaged(diag, path, "pagemap_bytes", h->pagemap_bytes);
 	if (h->hold_bytes % SM_PAGE || h->hold_bytes < (h->nfamilies + h->nseries) / 8 ||
 	    h->hold_bytes > (SM_MAX_FAMILIES + SM_MAX_SERIES) / 8 + SM_PAGE)
-		return damaged(diag, "hold_bytes", h->hold_bytes);
+		return damaged(diag, path, "hold_bytes", h->hold_bytes);
 	return 0;
 }
 
-int sm_geometry_check(const struct sm_header *h, uint64_t file_bytes, struct sm_diag *diag)
+int sm_geometry_check(const struct sm_header *h, uint64_t file_bytes, const char *path,
+		      struct sm_diag *diag)
 {
 	struct sm_header expect;
+	char text[120];
 	int rc;
 
-	rc = check_identity(h, diag);
+	rc = check_identity(h, path, diag);
 	if (!rc)
-		rc = check_counts(h, diag);
+		rc = check_counts(h, path, diag);
 	if (!rc)
-		rc = check_cells(h, diag);
+		rc = check_cells(h, path, diag);
 	if (rc)
 		return rc;
 	/* The areas follow from the counts: any other offset is damage. */
 	expect = *h;
 	place_areas(&expect);
 	if (sm_fingerprint(&expect) != h->fingerprint)
-		return damaged(diag, "an area's offset", h->off_lanes);
-	if (h->file_bytes > file_bytes)
-		return sm_diag_set(diag, -EBADMSG,
-				   "truncated: %llu bytes, the header says %llu; stop its writers and remove it (shardmeter rm --segment)",
-				   (unsigned long long)file_bytes, (unsigned long long)h->file_bytes);
+		return damaged(diag, path, "an area's offset", h->off_lanes);
+	if (h->file_bytes > file_bytes) {
+		snprintf(text, sizeof(text), "truncated: %llu bytes, the header says %llu",
+			 (unsigned long long)file_bytes, (unsigned long long)h->file_bytes);
+		return sm_damaged(diag, path, text);
+	}
 	return 0;
 }

@@ -19,9 +19,14 @@ int sm_geometry_init(struct sm_header *h, const struct sm_geometry_wish *wish, s
 
 /*
  * Check a *copied* header of a file of file_bytes: 0; -EPROTONOSUPPORT (other layout or features;
- * message has both versions); -EBADMSG (not a segment or damaged; message says where).
+ * message has both versions); -EBADMSG (not a segment or damaged; message says where). path is for
+ * the messages.
  */
-int sm_geometry_check(const struct sm_header *h, uint64_t file_bytes, struct sm_diag *diag);
+int sm_geometry_check(const struct sm_header *h, uint64_t file_bytes, const char *path,
+		      struct sm_diag *diag);
+
+/* Say what is wrong with the segment at path, and the command that removes it. Returns -EBADMSG. */
+int sm_damaged(struct sm_diag *diag, const char *path, const char *what);
 
 /* Hash over exactly the geometry fields. */
 uint64_t sm_fingerprint(const struct sm_header *h);

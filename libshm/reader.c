@@ -179,7 +179,7 @@ static struct segment_facts *new_facts(const struct sm_header *h, const struct s
 static int check_header(int fd, const char *path, struct sm_header *ret_header,
 			struct stat *ret_stat, struct sm_diag *diag)
 {
-	struct sm_diag inner;
+	char text[64];
 	ssize_t n;
 	int rc;
 
@@ -200,12 +200,13 @@ static int check_header(int fd, const char *path, struct sm_header *ret_header,
 	}
 	if (n < (ssize_t)sizeof(*ret_header))
 		return sm_diag_set(diag, -EBADMSG, "%s is too short for a segment", path);
-	rc = sm_geometry_check(ret_header, (uint64_t)ret_stat->st_size, &inner);
+	rc = sm_geometry_check(ret_header, (uint64_t)ret_stat->st_size, path, diag);
 	if (rc)
-		return sm_diag_set(diag, rc, "%.180s: %.300s", path, inner.message);
-	if (ret_header->state != SM_SEG_READY && ret_header->state != SM_SEG_SUPERSEDED)
-		return sm_diag_set(diag, -EBADMSG, "%s: damaged header: state is %u", path,
-				   ret_header->state);
+		return rc;
+	if (ret_header->state != SM_SEG_READY && ret_header->state != SM_SEG_SUPERSEDED) {
+		snprintf(text, sizeof(text), "damaged header: state is %u", ret_header->state);
+		return sm_damaged(diag, path, text);
+	}
 	return 0;
 }
 

@@ -218,17 +218,10 @@ static int map_file(struct region *r, int fd, struct sm_diag *diag)
 	n = pread(fd, &h, sizeof(h), 0);
 	if (n != sizeof(h))
 		return sm_diag_set(diag, -EBADMSG, "%s is too short for a segment", r->path);
-	rc = sm_geometry_check(&h, (uint64_t)st.st_size, diag);
+	rc = sm_geometry_check(&h, (uint64_t)st.st_size, r->path, diag);
 	r->other_major = rc == -EPROTONOSUPPORT && h.endian == SM_ENDIAN_TAG && h.major != SM_LAYOUT_MAJOR;
-	if (rc) {
-		char text[SM_DIAG_MESSAGE];
-
-		if (diag) {
-			snprintf(text, sizeof(text), "%s", diag->message);
-			sm_diag_set(diag, rc, "%.*s: %.300s", 180, r->path, text);
-		}
+	if (rc)
 		return rc;
-	}
 	if (h.ro_compatible & ~SM_FEATURE_RO_COMPATIBLE)
 		return sm_diag_set(diag, -EPROTONOSUPPORT,
 				   "%s: layout %u.%u has features 0x%x that writers of layout %d.%d must not touch",

@@ -637,7 +637,7 @@ class Look(Case):
         self.assertEqual(rows['shard-1'][7], '2.14.0')
         self.assertNotIn('\x1b', rows['shard-1'][8])
         self.assertEqual(len(self.ok('writers', '-l').splitlines()), 2)
-        self.assertEqual(self.fails(1, 'writers', 'nobody*'), 'shardmeter writers: no such writer\n')
+        self.assertEqual(self.fails(1, 'writers', 'nobody*'), f'shardmeter writers: no writer matches nobody* in {self.segment}\n')
         w = {w['name']: w for w in json.loads(self.ok('writers', '--json'))['writers']}
         self.assertEqual((w['shard-4']['restarts'], w['shard-4']['alive'], w['shard-3']['alive']), (1, True, False))
         self.assertGreater(w['shard-1']['usage']['resident_bytes'], 100000)
@@ -657,6 +657,24 @@ class Keep(Case):
                 os.pwrite(f.fileno(), new, at + found)
                 return
             at = end
+
+    def test_damaged_header__the_command_that_is_named_works(self):
+        self.create()
+        with open(self.segment, 'r+b') as f:
+            f.seek(64)
+            f.write(b'\xff' * 4)
+        command = f'shardmeter rm --segment={self.segment} --force'
+        for args in (('get', 'first_total'), ('check',), ('gc',)):
+            err = self.fails(5, *args)
+            self.assertTrue(err.endswith(f'; stop its writers, then: {command}\n'), err)
+        self.assertNotIn(command, self.run_cli('check').stdout)
+        _, text, remedy = next(line.split('\t')[1:] for line in self.run_cli('doctor', '-e', 'none').stdout.splitlines()
+                               if line.startswith('fail\tsegment'))
+        self.assertNotIn('shardmeter rm', text)
+        self.assertIn(command, remedy)
+        self.assertIn('--force removes it\n', self.fails(5, 'rm', f'--segment={self.segment}'))
+        self.ok(*command.split()[1:])
+        self.assertFalse(os.path.exists(self.segment))
 
     def test_check__sound_damaged_and_foreign(self):
         self.writer().do('jobs 1', 'cents 5', 'signed 1')
@@ -901,6 +919,21 @@ class Doctor(Case):
         self.assertIn("log says more", lines[2])
         self.assertNotIn('\x1b', ''.join(lines))
         self.assertIn('status 404', self.doctor('-e', self.serve(404, b''))[1]['exporter'][1])
+        path = os.path.join(self.dir, 'exporter.sock')
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(1)
+            p = subprocess.Popen([CLI, 'doctor', '-w', '0'], stdout=subprocess.PIPE, text=True,
+                                 env=dict(self.env, SHARDMETER_EXPORTER_WEB_LISTEN_ADDRESS=f'unix:{path},:1'))
+            listener.settimeout(DEADLINE_S)
+            connection, _ = listener.accept()
+            with connection:
+                request = connection.recv(4096)
+                connection.sendall(b'HTTP/1.1 200 OK\r\n\r\n' + self.ready())
+            out = p.communicate(timeout=DEADLINE_S)[0]
+            self.assertIn(b'Host: localhost\r\n', request)
+            self.assertIn(f'ok\texporter\tunix:{path} is ready and serves this segment\t', out)
+        self.assertIn('unix:/PATH', self.doctor('-e', 'unix:x')[1]['exporter'][1])
         with socket.socket() as silent:
             silent.bind(('127.0.0.1', 0))
             silent.listen(1)
@@ -1063,7 +1096,7 @@ class Documents(Case):
     def test_versions_and_usage(self):
         with open(os.path.join(SRCDIR, 'VERSION'), encoding='utf-8') as f:
             version = f.read().strip()
-        self.assertRegex(self.ok('--version'), rf'^shardmeter {re.escape(version)}, segment layout \d+\.\d+\n$')
+        self.assertRegex(self.ok('--version'), rf'^shardmeter {re.escape(version)} \(layout \d+\.\d+\)\n$')
         self.assertEqual(json.loads(self.ok('version', '--json'))['version'], version)
         self.assertEqual(self.ok('help'), self.ok('--help'))
         self.assertIn('there is no subcommand "bogus"', self.fails(2, 'bogus'))

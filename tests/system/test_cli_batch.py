@@ -136,6 +136,11 @@ class Batch(Case):
         self.assertEqual(self.value('d', x='\x1b[2J'), 1)
         self.assertIn('no findings', self.ok('check'))
 
+    def test_name_without_a_letter__is_refused(self):
+        err = self.batch(b'\xff:1|c\n1.2:1|c\nx:1|c\n', '--strict', code=2)
+        self.assertEqual(err.count('the name has no letter'), 2)
+        self.assertEqual(self.get('x_total'), '1')
+
     def test_speed__100000_lines(self):
         with open(os.path.join(self.dir, 'lines'), 'w', encoding='ascii') as f:
             for i in range(100000):

@@ -43,6 +43,25 @@ class Get(Case):
         self.assertEqual(self.ok('get', 'jobs_*', 'job=a'), 'jobs_total{job="a"}\t1\n')
         self.assertEqual(self.ok('get', 'jobs_total', 'job=a'), '1\n')
 
+    def test_nothing__says_which_label_or_value_it_is(self):
+        self.fill()
+        self.assertIn('; jobs_total has the labels job, status, not jbo; ', self.fails(1, 'get', 'jobs_total', 'jbo=a'))
+        self.assertIn('; no series of jobs_total has that job; there is a, b; ', self.fails(1, 'get', 'jobs_total', 'job=c'))
+        self.assertNotIn('; there is', self.fails(1, 'get', 'jobs_total', 'job=b', 'status=bad'))
+
+    def test_forgotten_value__is_said_and_1(self):
+        self.fill()
+        result = self.run_cli('get', 'jobs_total', 'job')
+        self.assertEqual((result.returncode, result.stdout), (1, self.ok('get', 'jobs_total')))
+        self.assertIn('nothing with a value matches job in', result.stderr)
+        self.assertIn('; for the label write job=VALUE\n', result.stderr)
+
+    def test_parts_of_histograms__have_their_names(self):
+        self.fill()
+        for part in ('count', 'sum'):
+            for line in self.ok('get', f'run_seconds_{part}').splitlines():
+                self.assertTrue(line.startswith(f'run_seconds_{part}{{job='), line)
+
     def test_comparisons__are_those_of_promql(self):
         self.fill()
         for words, jobs in ((['job!=a'], 'b'), (['job=~a|b', 'status=ok'], 'ab'), (['job!~b.*'], 'aa'), (['job=~'], ''),
@@ -62,7 +81,7 @@ class Get(Case):
         self.assertEqual((count, total, float(avg)), ('100', '50.5', 0.505))
         self.assertAlmostEqual(float(p50), 0.5, delta=0.045)
         self.assertIn('only a histogram has', self.fails(1, 'get', '-f', 'p99', 'level'))
-        self.assertIn('"p101" is none of', self.fails(2, 'get', '-f', 'p101', 'run_seconds'))
+        self.assertIn('"p101" is none of value, count, sum, avg, pN (N from 0 to 100', self.fails(2, 'get', '-f', 'p101', 'run_seconds'))
 
     def test_writers__by_their_label(self):
         w = self.writer('shard-0')

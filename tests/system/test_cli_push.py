@@ -107,6 +107,7 @@ class Push(Case):
         self.assertIn('must begin with http', self.fails(2, 'push', '127.0.0.1:9091'))
         self.assertIn('without /metrics', self.fails(2, 'push', self.url + '/metrics/job/x'))
         self.assertIn('expected label=value', self.fails(2, 'push', self.url, 'job'))
+        self.assertIn('"foo/bar" is not a label\'s name', self.fails(2, 'push', self.url, 'foo/bar=1'))
         self.assertIn('job is empty', self.fails(2, 'push', self.url, 'job='))
         self.assertIn('--timeout', self.fails(2, 'push', '--timeout', '0', self.url))
         self.fails(3, 'push', '-S', os.path.join(self.dir, 'gone'), self.url)

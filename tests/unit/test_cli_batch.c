@@ -181,7 +181,8 @@ static void statsd__each_kind__is_understood(void **state)
 	assert_string_equal(statsd("load.time_ms:1|ms"), "load_time_seconds{} 7 1");
 	assert_string_equal(statsd("load_seconds:1|ms"), "load_seconds{} 7 1");
 	assert_string_equal(statsd("_ms:1|ms"), "_ms_seconds{} 7 1");
-	assert_string_equal(statsd("9:1|h|#9.a:b|c:id|T17"), "_9{_9_a=b} 7 1");
+	assert_string_equal(statsd("9k:1|h|#9.a:b|c:id|T17"), "_9k{_9_a=b} 7 1");
+	assert_string_equal(statsd("9:1|c"), "the name has no letter");
 	assert_string_equal(statsd("d:1|d|#"), "d{} 7 1");
 	assert_string_equal(statsd("d:1|d|#a:,,b:1"), "d{a=,b=1} 7 1");
 }

@@ -135,12 +135,12 @@ static void probe__bad_address__is_said(void **state)
 {
 	static const char *const bad[] = { "", ":1", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0",
 		"127.0.0.1:65536", "127.0.0.1:80x", "example.org:80", "[::1:80", "[x]:80",
-		"127.0.0.1:-1" };
+		"127.0.0.1:-1", "unix:", "unix:name" };
 	struct probe p;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_int_equal(probe_http(bad[i], "/", 100, &p), -1);
-		assert_non_null(strstr(p.error, "is not ADDRESS:PORT"));
+		assert_non_null(strstr(p.error, "is neither ADDRESS:PORT nor unix:/PATH"));
 	}
 }
 

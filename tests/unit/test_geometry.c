@@ -29,7 +29,7 @@ static struct sm_header make(const struct sm_geometry_wish *wish)
 static int check(const struct sm_header *h)
 {
 	struct sm_diag diag = { 0 };
-	int rc = sm_geometry_check(h, h->file_bytes, &diag);
+	int rc = sm_geometry_check(h, h->file_bytes, "/dev/shm/x", &diag);
 
 	assert_int_equal(diag.error, rc);
 	assert_int_equal(rc != 0, diag.message[0] != '\0');
@@ -211,22 +211,22 @@ static void header__of_another_layout__names_both(void **state)
 
 	h.major = 7;
 	h.minor = 3;
-	assert_int_equal(sm_geometry_check(&h, h.file_bytes, &diag), -EPROTONOSUPPORT);
+	assert_int_equal(sm_geometry_check(&h, h.file_bytes, "/dev/shm/x", &diag), -EPROTONOSUPPORT);
 	assert_non_null(strstr(diag.message, "7.3"));
 	assert_non_null(strstr(diag.message, "1.0"));
 	h = good;
 	h.endian = 0x04030201;
-	assert_int_equal(sm_geometry_check(&h, h.file_bytes, &diag), -EPROTONOSUPPORT);
+	assert_int_equal(sm_geometry_check(&h, h.file_bytes, "/dev/shm/x", &diag), -EPROTONOSUPPORT);
 	h = good;
 	h.incompatible = 0x100;
-	assert_int_equal(sm_geometry_check(&h, h.file_bytes, &diag), -EPROTONOSUPPORT);
+	assert_int_equal(sm_geometry_check(&h, h.file_bytes, "/dev/shm/x", &diag), -EPROTONOSUPPORT);
 	assert_non_null(strstr(diag.message, "0x100"));
 	h = good;
 	h.magic++;
-	assert_int_equal(sm_geometry_check(&h, h.file_bytes, &diag), -EBADMSG);
+	assert_int_equal(sm_geometry_check(&h, h.file_bytes, "/dev/shm/x", &diag), -EBADMSG);
 	h = good;
 	h.header_size = 8192;
-	assert_int_equal(sm_geometry_check(&h, h.file_bytes, &diag), -EBADMSG);
+	assert_int_equal(sm_geometry_check(&h, h.file_bytes, "/dev/shm/x", &diag), -EBADMSG);
 }
 
 static void file__shorter_than_its_header_says__is_truncated(void **state)
@@ -234,9 +234,10 @@ static void file__shorter_than_its_header_says__is_truncated(void **state)
 	struct sm_header h = make(&(struct sm_geometry_wish){ 0 });
 	struct sm_diag diag;
 
-	assert_int_equal(sm_geometry_check(&h, h.file_bytes - 1, &diag), -EBADMSG);
+	assert_int_equal(sm_geometry_check(&h, h.file_bytes - 1, "/dev/shm/x", &diag), -EBADMSG);
 	assert_non_null(strstr(diag.message, "truncated"));
-	assert_int_equal(sm_geometry_check(&h, h.file_bytes + 1, &diag), 0);
+	assert_non_null(strstr(diag.message, "; stop its writers, then: shardmeter rm --segment=/dev/shm/x --force"));
+	assert_int_equal(sm_geometry_check(&h, h.file_bytes + 1, "/dev/shm/x", &diag), 0);
 }
 
 static void cells__beside_a_zone__are_told(void **state)

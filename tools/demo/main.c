@@ -4,8 +4,11 @@
  *
  *	shardmeter-demo --shard 2 --shards 4		one shard (bot.c)
  *	shardmeter-demo --supervise ...			all of it (supervise.c)
+ *	shardmeter-demo --probe				can the segment be used?
  */
+#include <errno.h>
 #include <getopt.h>
+#include <shardmeter_reader.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +16,7 @@
 #include "demo.h"
 
 enum { OPT_SHARD = 256, OPT_SHARDS, OPT_BURN, OPT_SUPERVISE, OPT_EXPORTER, OPT_CLI, OPT_ADDRESS, OPT_STORAGE,
-       OPT_KILL_EVERY, OPT_SECONDS, OPT_HELP };
+       OPT_KILL_EVERY, OPT_SECONDS, OPT_PROBE, OPT_HELP };
 
 static const struct option options[] = {
 	{ "shard", required_argument, NULL, OPT_SHARD },
@@ -26,6 +29,7 @@ static const struct option options[] = {
 	{ "storage", required_argument, NULL, OPT_STORAGE },
 	{ "kill-every", required_argument, NULL, OPT_KILL_EVERY },
 	{ "seconds", required_argument, NULL, OPT_SECONDS },
+	{ "probe", no_argument, NULL, OPT_PROBE },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
@@ -36,6 +40,8 @@ static const char help[] =
 	"shardmeter-demo --supervise --exporter PATH --shardmeter PATH --address HOST:PORT --storage DIRECTORY\n"
 	"                [--shards 4] [--kill-every SECONDS] [--seconds N]\n"
 	"    exporter, shards, a shell job, and a shard that is killed every 30 s and comes back\n"
+	"shardmeter-demo --probe\n"
+	"    say why the segment cannot be used, if there is one and it cannot; exit code 1 then\n"
 	"The segment comes from SHARDMETER_SEGMENT.\n";
 
 static uint64_t number(const char *option, const char *text, uint64_t max)
@@ -49,6 +55,26 @@ static uint64_t number(const char *option, const char *text, uint64_t max)
 		exit(2);
 	}
 	return v;
+}
+
+/* Would a shard count? What another build or a crash left behind may be beyond use. */
+static int probe(void)
+{
+	struct sm_options o = { .flags = SM_OPEN_COMMON | SM_OPEN_NO_CREATE };
+	struct sm_diag diag = { 0 };
+	char path[4096];
+
+	sm_close(sm_open(&o, &diag));
+	if (!diag.error || diag.error == -ENOENT)
+		return 0;
+	if (sm_segment_resolve(NULL, path, sizeof(path)) != 0)
+		path[0] = '\0';
+	/* Some messages name the command, some cannot know it. */
+	if (strstr(diag.message, "shardmeter rm") || !path[0])
+		printf("%s\n", diag.message);
+	else
+		printf("%s; to remove it: shardmeter rm --segment=%s --force\n", diag.message, path);
+	return 1;
 }
 
 int main(int argc, char **argv)
@@ -73,6 +99,7 @@ int main(int argc, char **argv)
 		case OPT_STORAGE: s.storage = optarg; break;
 		case OPT_KILL_EVERY: s.kill_every_s = (unsigned)number(name, optarg, 86400); break;
 		case OPT_SECONDS: s.seconds = (unsigned)number(name, optarg, 86400); break;
+		case OPT_PROBE: return probe();
 		case OPT_HELP:
 		case 'h':
 			fputs(help, stdout);

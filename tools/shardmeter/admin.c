@@ -15,9 +15,13 @@
 static void print_finding(void *ctx, const char *finding)
 {
 	int *printed = ctx;
+	char text[1024];
 
+	/* What to do is said once, at the end. */
+	snprintf(text, sizeof(text), "%s", finding);
+	sel_cut_remedy(text);
 	(*printed)++;
-	cli_put_text(stdout, finding, strlen(finding));
+	cli_put_text(stdout, text, strlen(text));
 	putchar('\n');
 }
 
@@ -46,8 +50,7 @@ static int run_check(struct cli *c)
 		return CLI_OK;
 	}
 	return cli_fail(c, CLI_DAMAGED,
-		"%s: %d finding%s; stop its writers, remove it with \"shardmeter rm --segment=%s\", "
-		"start them again",
+		"%s: %d finding%s; stop its writers, then: shardmeter rm --segment=%s --force",
 		sel.path, found, found == 1 ? "" : "s", sel.path);
 }
 

@@ -156,7 +156,7 @@ const struct cli_command cli_cmd_batch = { .name = "batch",
 	.text = "Each line is applied as it comes and is one of these:\n"
 		"\n"
 		"\tjobs.done:1|c                     counter jobs_done_total, add 1\n"
-		"\tjobs.done:3|c|@0.1|#job:backup    sampled: add 30; tags are labels\n"
+		"\tmail.sent:3|c|@0.1|#app:web        sampled: add 30; tags are labels\n"
 		"\tqueue:17|g                        gauge, set; queue:+2|g adds, queue:-2|g\n"
 		"\t                                  subtracts\n"
 		"\tload:320|ms                       histogram load_seconds, observe 0.32\n"

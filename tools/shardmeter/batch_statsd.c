@@ -59,6 +59,15 @@ static size_t put_name(char *to, const char *text, size_t len)
 	return n;
 }
 
+/* Without one nothing of a name but '_' and digits would be left. */
+static bool has_letter(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (isascii(text[i]) && isalpha((unsigned char)text[i]))
+			return true;
+	return false;
+}
+
 static bool cut_ending(char *name, size_t *len, const char *ending)
 {
 	size_t n = strlen(ending);
@@ -187,6 +196,8 @@ int batch_statsd_meaning(
 	memset(ret, 0, sizeof(*ret));
 	ret->rate = number_of_units(1, 0);
 	rc = take_type(c, part, len, ret);
+	if (!rc && !has_letter(s->head, s->head_len))
+		rc = cli_fail(c, CLI_FAILED, "the name has no letter");
 	if (rc)
 		return rc;
 	/* Each tag may grow by a '_' or "true", and two NULs. */

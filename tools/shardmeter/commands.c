@@ -33,7 +33,7 @@ const struct cli_option cli_common_options[] = {
 		"The segment: a name, the unambiguous beginning of a name, or a path with a '/'. "
 		"Without it SHARDMETER_SEGMENT, else the only segment with live writers, else the only "
 		"one there is." },
-	[CLI_OPT_QUIET] = { "quiet", 'q', NULL, NULL, "No messages; the exit code tells." },
+	[CLI_OPT_QUIET] = { "quiet", 'q', NULL, NULL, "No messages on standard error; the exit code tells. Data is printed all the same." },
 	[CLI_OPT_HELP] = { "help", 'h', NULL, NULL, "Show help and exit." },
 	[CLI_OPT_VERSION] = { "version", 'V', NULL, NULL, "Show the versions and exit." },
 	[CLI_COMMON_OPTIONS] = { NULL, 0, NULL, NULL, NULL }

@@ -80,32 +80,15 @@ static void check_environment(struct doctor *d)
 
 /* ---- the segment ---- */
 
-/* The library's messages may end in what to do: cut that off, it is the remedy here. */
-static const char *cut_remedy(char *message)
-{
-	static const char *const starts[] = { ": run as ", "; check " };
-	char *at;
-
-	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
-		at = strstr(message, starts[i]);
-		if (at) {
-			*at = '\0';
-			return at + 2;
-		}
-	}
-	return NULL;
-}
 
 static void fail_reading(struct doctor *d, int rc, const char *path, struct sm_diag *diag)
 {
-	const char *remedy = rc == -EACCES ? cut_remedy(diag->message) : NULL;
+	const char *remedy = sel_cut_remedy(diag->message);
 	const char *text = diag->message[0] ? diag->message : strerror(-rc);
 	char remove[SEL_PATH_MAX + 128];
 
 	snprintf(remove, sizeof(remove),
-		"stop its writers, remove it with \"shardmeter rm --segment=%s --force\", start "
-		"them again",
-		path);
+		"stop its writers, then: shardmeter rm --segment=%s --force", path);
 	if (remedy)
 		doctor_fail(d, cli_code(rc), "segment", remedy, "%s", text);
 	else if (rc == -EPROTONOSUPPORT)
@@ -403,7 +386,7 @@ const struct cli_command cli_cmd_doctor = { .name = "doctor",
 		"everybody's, 2 anything else.",
 	.options = (const struct cli_option[]){
 		[DOCTOR_EXPORTER] = { "exporter", 'e', "ADDRESS", NULL,
-			"Address and port of the exporter, or \"none\". Without it "
+			"Address and port of the exporter, unix:/PATH, or \"none\". Without it "
 			"SHARDMETER_EXPORTER_WEB_LISTEN_ADDRESS, else 127.0.0.1:10464." },
 		[DOCTOR_TIMEOUT] = { "timeout", 0, "SEC", "2",
 			"Give the exporter SEC seconds to answer." },

@@ -44,6 +44,8 @@ static void exporter_address(const char *address, char *ret_text, size_t size)
 	if (!address || !*address)
 		address = "127.0.0.1:10464";
 	snprintf(ret_text, size, "%s%s", address[0] == ':' ? "127.0.0.1" : "", address);
+	/* The variable may list several; one is enough. */
+	ret_text[strcspn(ret_text, ",")] = '\0';
 }
 
 /* One line of a body that may have many. */
@@ -136,8 +138,8 @@ static void compare_segments(
 static const char *probe_remedy(const struct probe *p)
 {
 	if (p->bad_address)
-		return "use ADDRESS:PORT, such as 127.0.0.1:10464; names other than localhost are "
-		       "not looked up";
+		return "use ADDRESS:PORT, such as 127.0.0.1:10464, unix:/PATH, or -e none; names "
+		       "other than localhost are not looked up";
 	if (p->foreign)
 		return "something else listens there; --exporter says where the exporter listens";
 	return "start shardmeter-exporter; --exporter says where it listens";

@@ -191,10 +191,40 @@ static int nothing(const struct get *g, const struct picks *picks, size_t nrows,
 		asked, g->s->segment->path, similar);
 }
 
+/* Others match, but not this one: a forgotten "=value" makes a NAME of a label, for example. */
+static int say_missing(const struct get *g, const struct picks *picks, const struct pick_row *rows,
+	size_t nrows)
+{
+	int rc = CLI_OK;
+
+	for (size_t i = 0; i < picks->n; i++) {
+		const char *name = picks->pick[i].s.name;
+		char similar[600] = "";
+		bool label = false;
+		size_t k;
+
+		for (k = 0; k < nrows && rows[k].pick != i; k++)
+			;
+		if (k < nrows)
+			continue;
+		for (k = 0; k < nrows && !label; k++)
+			for (unsigned l = 0; l < rows[k].family->nlabels; l++)
+				label |= strcmp(rows[k].family->labels[l], name) == 0;
+		if (label)
+			snprintf(similar, sizeof(similar), "; for the label write %s=VALUE", name);
+		else
+			pick_similar(&picks->pick[i], g->s, similar, sizeof(similar));
+		rc = cli_fail(g->c, CLI_NOTHING, "nothing with a value matches %s in %s%s", name,
+			g->s->segment->path, similar);
+	}
+	return rc;
+}
+
 static int print(struct get *g, const struct picks *picks, const char *asked)
 {
 	struct pick_row *rows = NULL;
 	size_t nrows = 0;
+	int missing = CLI_OK;
 	int rc = picks_rows(picks, g->s, &rows, &nrows);
 
 	if (!rc && g->c->given[GET_JSON] && nrows) {
@@ -210,10 +240,12 @@ static int print(struct get *g, const struct picks *picks, const char *asked)
 		cli_json_close(&g->json, ']');
 		cli_json_close(&g->json, '}');
 	}
+	if (!rc && g->printed)
+		missing = say_missing(g, picks, rows, nrows);
 	free(rows);
 	if (rc)
 		return cli_fail(g->c, CLI_FAILED, "out of memory");
-	return g->printed ? CLI_OK : nothing(g, picks, nrows, asked);
+	return g->printed ? missing : nothing(g, picks, nrows, asked);
 }
 
 static int run_get(struct cli *c)
@@ -249,7 +281,7 @@ const struct cli_command cli_cmd_get = { .name = "get",
 	"A NAME with a value for every label (or of a family without labels) prints the value "
 	"alone. Otherwise each line is the series, a TAB and its value. Numbers are exact; a "
 	"histogram shows count, sum and quantiles, a state set the state's name. Exit code 1 if "
-	"nothing matches, or nothing that matches has a value.\n"
+	"nothing matches one of the NAMEs, or nothing that matches has a value.\n"
 	"\n"
 	"\tn=$(shardmeter get jobs_total job=backup status=ok)\n"
 	"\tshardmeter get --total 'jobs_total{status!=\"ok\"}'\n"
@@ -257,7 +289,7 @@ const struct cli_command cli_cmd_get = { .name = "get",
 	"\tshardmeter get 'bot_*' writer=shard-3",
 	.options = (const struct cli_option[]){
 		[GET_FIELD] = { "field", 'f', "LIST", NULL,
-			"Only these, separated by TABs: " FIELD_NAMES " (any pN). All but value "
+			"Only these, separated by TABs: " FIELD_NAMES ". All but value "
 			"are of histograms." },
 		[GET_NAMES] = { "names", 'n', NULL, NULL, "Print names even if there is one." },
 		[GET_VALUES] = { "values", 'v', NULL, NULL, "Never print names." },

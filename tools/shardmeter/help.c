@@ -99,8 +99,8 @@ void cli_print_help(FILE *f, const struct cli_command *command)
 	char line[2048];
 	const char *text = command->text;
 
-	fprintf(f, "usage: shardmeter %s%s%s\n\n", command->name, command->synopsis[0] ? " " : "",
-		command->synopsis);
+	wrap(f, command->synopsis, 8, (size_t)fprintf(f, "usage: shardmeter %s", command->name));
+	putc('\n', f);
 	wrap(f, command->help, 0, 0);
 	while (*text) {
 		putc('\n', f);
@@ -247,7 +247,7 @@ const struct cli_command cli_cmd_help = { .name = "help",
 
 void cli_print_version(FILE *f)
 {
-	fprintf(f, "shardmeter %s, segment layout %s\n", sm_version(), sm_layout_version());
+	fprintf(f, "shardmeter %s (layout %s)\n", sm_version(), sm_layout_version());
 }
 
 enum { VERSION_JSON };

@@ -438,7 +438,7 @@ static int find_store(const struct cli *c, char *ret_dir, size_t size)
 	}
 	if (rc == -ENOENT)
 		return cli_fail(c, CLI_NO_SEGMENT, "no history in %s: is an exporter running that keeps "
-			"its history there?", ret_dir);
+			"its history there? --dir says which --storage.path it has", ret_dir);
 	return cli_fail(c, CLI_FAILED, "%s: %s", c->segment ? c->segment : "--dir", strerror(-rc));
 }
 

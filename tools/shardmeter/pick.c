@@ -281,7 +281,7 @@ static int collect(const struct picks *p, const struct sm_snapshot *s, bool valu
 
 	for (size_t i = 0; i < p->n; i++) {
 		for (size_t f = 0; f < s->nfamilies; f++) {
-			struct pick_row row = { .family = &s->families[f] };
+			struct pick_row row = { .family = &s->families[f], .pick = i };
 
 			if (!family_matches(&p->pick[i], row.family, &row.part))
 				continue;
@@ -316,10 +316,23 @@ int picks_series(const struct picks *p, const struct sm_snapshot *s, struct pick
 	return collect(p, s, false, ret_rows, ret_n);
 }
 
+static const char *part_ending(enum pick_part part)
+{
+	return part == PICK_COUNT ? "_count" : part == PICK_SUM ? "_sum" : "";
+}
+
 char *pick_text(const struct sm_snapshot *s, const struct pick_row *row)
 {
-	return cli_series_text(row->family, row->series,
+	struct sm_family_info family = *row->family;
+	char *name, *text;
+
+	if (asprintf(&name, "%s%s", family.name, part_ending(row->part)) < 0)
+		return NULL;
+	family.name = name;
+	text = cli_series_text(&family, row->series,
 		row->writer == SM_ALL_WRITERS ? "" : s->writers[row->writer].name);
+	free(name);
+	return text;
 }
 
 char *pick_short_text(const struct sm_snapshot *s, const struct pick_row *row)
@@ -331,7 +344,7 @@ char *pick_short_text(const struct sm_snapshot *s, const struct pick_row *row)
 
 	if (!f)
 		return NULL;
-	fputs(row->family->name, f);
+	fprintf(f, "%s%s", row->family->name, part_ending(row->part));
 	for (unsigned i = 0; i < row->family->nlabels; i++) {
 		putc(i ? ',' : '{', f);
 		fwrite(row->series->values[i].ptr, 1, row->series->values[i].len, f);
@@ -359,24 +372,108 @@ static size_t stem(const char *name)
 	return len;
 }
 
+/* "command, status", or at most some of the values of a label. */
+static void say_labels(FILE *f, const struct sm_family_info *family)
+{
+	fprintf(f, "; %s has ", family->name);
+	if (family->nlabels == 0)
+		fputs("no labels", f);
+	else
+		fprintf(f, "the label%s ", family->nlabels == 1 ? "" : "s");
+	for (unsigned i = 0; i < family->nlabels; i++)
+		fprintf(f, "%s%s", i ? ", " : "", family->labels[i]);
+}
+
+static bool same_value(struct sm_str a, struct sm_str b)
+{
+	return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+static void say_values(FILE *f, const struct sm_family_info *family, unsigned label)
+{
+	enum { MAX = 5 };
+	struct sm_str shown[MAX];
+	unsigned n = 0, k;
+
+	for (size_t i = 0; i < family->nseries; i++) {
+		struct sm_str value = family->series[i].values[label];
+
+		for (k = 0; k < n && !same_value(shown[k], value); k++)
+			;
+		if (k < n)
+			continue;
+		if (n == MAX) {
+			fputs(", ...", f);
+			break;
+		}
+		shown[n] = value;
+		fprintf(f, "%s%.*s", n ? ", " : "; there is ", (int)(value.len < 40 ? value.len : 40),
+			value.ptr);
+		n++;
+	}
+}
+
+/* The first label that no series of the family satisfies. */
+static void say_mismatch(FILE *f, const struct pick *p, const struct sm_family_info *family)
+{
+	for (unsigned i = 0; i < p->s.nlabels; i++) {
+		const char *name = p->s.label[i].name;
+		bool any = false;
+		unsigned k;
+
+		if (strcmp(name, "writer") == 0)
+			continue;
+		for (k = 0; k < family->nlabels && strcmp(family->labels[k], name) != 0; k++)
+			;
+		if (k == family->nlabels && !value_matches(p, i, SM_STR(""))) {
+			say_labels(f, family);
+			fprintf(f, ", not %s", name);
+			return;
+		}
+		for (size_t j = 0; j < family->nseries && !any && k < family->nlabels; j++)
+			any = value_matches(p, i, family->series[j].values[k]);
+		if (any || k == family->nlabels || family->nseries == 0)
+			continue;
+		fprintf(f, "; no series of %s has that %s", family->name, name);
+		say_values(f, family, k);
+		return;
+	}
+}
+
+static void say_similar(FILE *f, const struct pick *p, const struct sm_snapshot *s)
+{
+	enum pick_part ignored;
+	unsigned found = 0;
+	char part[128];
+
+	if (p->pattern)
+		return;
+	for (size_t i = 0; i < s->nfamilies; i++)
+		if (family_matches(p, &s->families[i], &ignored)) {
+			say_mismatch(f, p, &s->families[i]);
+			return;
+		}
+	snprintf(part, sizeof(part), "%.*s", (int)stem(p->s.name), p->s.name);
+	for (size_t i = 0; i < s->nfamilies && found < 3; i++)
+		if (strcasestr(s->families[i].name, part))
+			fprintf(f, "%s%s", found++ ? ", " : "; there is ", s->families[i].name);
+}
+
+void pick_similar(const struct pick *p, const struct sm_snapshot *s, char *ret_text, size_t size)
+{
+	FILE *f;
+
+	memset(ret_text, 0, size);
+	f = fmemopen(ret_text, size - 1, "w");
+	if (!f)
+		return;
+	say_similar(f, p, s);
+	fclose(f);
+}
+
 void picks_similar(const struct picks *p, const struct sm_snapshot *s, char *ret_text, size_t size)
 {
-	char part[128];
-	enum pick_part ignored;
-	size_t at = 0, found = 0;
-
 	ret_text[0] = '\0';
-	for (size_t i = 0; i < p->n; i++) {
-		const char *name = p->pick[i].s.name;
-
-		snprintf(part, sizeof(part), "%.*s", (int)stem(name), name);
-		for (size_t f = 0; f < s->nfamilies && found < 3 && !p->pick[i].pattern; f++) {
-			if (family_matches(&p->pick[i], &s->families[f], &ignored))
-				break; /* the labels are what does not match */
-			if (!strcasestr(s->families[f].name, part) || at >= size)
-				continue;
-			at += (size_t)snprintf(ret_text + at, size - at, "%s%s",
-				found++ ? ", " : "; there is ", s->families[f].name);
-		}
-	}
+	for (size_t i = 0; i < p->n && !ret_text[0]; i++)
+		pick_similar(&p->pick[i], s, ret_text, size);
 }

@@ -40,6 +40,7 @@ struct pick_row {
 	const struct sm_series_info *series;
 	int writer; /* index, or SM_ALL_WRITERS */
 	enum pick_part part;
+	size_t pick; /* which selector it is of */
 	bool exact; /* the selector names one series: there can be no other */
 };
 
@@ -61,8 +62,12 @@ char *pick_text(const struct sm_snapshot *s, const struct pick_row *row);
 /* NAME{values}: shorter, for people who see it beside others of its family. The same otherwise. */
 char *pick_short_text(const struct sm_snapshot *s, const struct pick_row *row);
 
-/* "; there is a_total, b_total": families whose names have what a selector that matches no family
- * asks for; "" if there are none. */
+/*
+ * Why selectors without a row have none: "; there is a_total, b_total" are families whose names have
+ * what a name that no family has asks for; otherwise a label that the family does not have, or a
+ * value that no series has. "" if nothing can be said.
+ */
+void pick_similar(const struct pick *p, const struct sm_snapshot *s, char *ret_text, size_t size);
 void picks_similar(const struct picks *p, const struct sm_snapshot *s, char *ret_text, size_t size);
 
 /* The selectors as they were typed, for messages; NULL without memory; free it. */

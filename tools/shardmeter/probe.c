@@ -8,11 +8,13 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +36,25 @@ static int64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+#define UNIX_PREFIX "unix:"
+
+static bool is_unix(const char *address)
+{
+	return strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0;
+}
+
+static socklen_t parse_unix(const char *path, struct sockaddr_storage *ret)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)ret;
+
+	memset(ret, 0, sizeof(*ret));
+	if (path[0] != '/' || strlen(path) >= sizeof(un->sun_path))
+		return 0;
+	un->sun_family = AF_UNIX;
+	strcpy(un->sun_path, path);
+	return sizeof(*un);
 }
 
 /* HOST:PORT to a socket address; its length, or 0. */
@@ -159,19 +180,21 @@ int probe_http(const char *address, const char *path, unsigned timeout_ms, struc
 	int64_t deadline = now_ms() + timeout_ms;
 	struct sockaddr_storage to;
 	char request[512], answer[16384];
-	socklen_t len = parse_address(address, &to);
+	socklen_t len = is_unix(address) ? parse_unix(address + strlen(UNIX_PREFIX), &to)
+					 : parse_address(address, &to);
 	int fd, rc;
 
 	memset(ret_probe, 0, sizeof(*ret_probe));
 	if (!len) {
 		ret_probe->bad_address = 1;
-		return fail(ret_probe, "\"%s\" is not ADDRESS:PORT", address);
+		return fail(ret_probe, "\"%s\" is neither ADDRESS:PORT nor unix:/PATH", address);
 	}
 	fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fail(ret_probe, "%s", strerror(errno));
 	snprintf(request, sizeof(request),
-		"GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, address);
+		"GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path,
+		to.ss_family == AF_UNIX ? "localhost" : address);
 	rc = connect_by(fd, &to, len, deadline, ret_probe);
 	if (!rc)
 		rc = send_all(fd, request, strlen(request), deadline, ret_probe);

@@ -60,7 +60,7 @@ struct field {
 };
 
 #define FIELDS_MAX  16
-#define FIELD_NAMES "value, count, sum, avg, p50, p99.9"
+#define FIELD_NAMES "value, count, sum, avg, pN (N from 0 to 100, as in p95 or p99.9)"
 
 /* A list separated by commas. Returns 0 and how many, or an exit code after a message. */
 int fields_parse(const struct cli *c, const char *what, const char *text,

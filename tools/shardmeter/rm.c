@@ -204,10 +204,12 @@ static int check_users(const struct cli *c, const char *path)
 	if (rc == SM_NOT_READY)
 		return cli_fail(c, CLI_FAILED,
 			"%s is just being created, or its creator died; --force removes it", path);
-	if (rc)
+	if (rc) {
+		sel_cut_remedy(diag.message);
 		return cli_fail(c, cli_code(rc),
 			"%s; whether anybody uses it cannot be seen; --force removes it",
 			diag.message);
+	}
 	live = sm_reader_live_writers(r);
 	sm_reader_close(r);
 	if (live == 0)

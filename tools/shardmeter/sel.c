@@ -215,6 +215,21 @@ int sel_fail(const struct cli *c, int rc, const char *path, const struct sm_diag
 		strstr(diag->message, path) ? "" : ": ", diag->message);
 }
 
+const char *sel_cut_remedy(char *message)
+{
+	static const char *const starts[] = { ": run as ", "; check ", "; stop its writers, then: " };
+	char *at;
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		at = strstr(message, starts[i]);
+		if (at) {
+			*at = '\0';
+			return at + 2;
+		}
+	}
+	return NULL;
+}
+
 int sel_attach(const struct cli *c, const char *path, struct sm_reader **ret_reader)
 {
 	struct timespec wait = { 0, READY_WAIT_NS };

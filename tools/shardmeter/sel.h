@@ -31,6 +31,9 @@ bool sel_in_place(const char *path);
 /* May it be a segment, if a damaged one: it begins with the magic number or is in such a place? */
 bool sel_is_segment(const char *path);
 
+/* The library's messages may end in what to do: cut that off and return it; NULL if they do not. */
+const char *sel_cut_remedy(char *message);
+
 /* Report why the segment at path cannot be read: cause and remedy. rc and diag of
  * sm_reader_open(). Returns the exit code. */
 int sel_fail(const struct cli *c, int rc, const char *path, const struct sm_diag *diag);

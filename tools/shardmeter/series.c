@@ -160,8 +160,13 @@ int cli_series_label(const struct cli *c, struct cli_series *s, char *word)
 {
 	char *equals = strchr(word, '=');
 
-	if (!equals || !is_name(word, (size_t)(equals - word)))
+	if (!equals)
 		return cli_fail(c, CLI_FAILED, "\"%s\": expected label=value", word);
+	if (!is_name(word, (size_t)(equals - word)))
+		return cli_fail(c, CLI_FAILED,
+			"\"%.*s\" is not a label's name (letters, digits and _, not starting with a "
+			"digit)",
+			(int)(equals - word), word);
 	*equals = '\0';
 	return add_label(c, s, word, equals + 1, CLI_EQUAL, false);
 }

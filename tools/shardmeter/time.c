@@ -302,7 +302,7 @@ static int run_time(struct cli *c)
 }
 
 const struct cli_command cli_cmd_time = { .name = "time",
-	.synopsis = "[options] NAME [label=value ...] -- PROGRAM [argument ...]",
+	.synopsis = "[options] NAME [label=value ...] -- PROGRAM [ARG ...]",
 	.run = run_time,
 	.complete = CLI_COMPLETE_SERIES,
 	.help = "Run a program; count its duration, exit code and last success.",

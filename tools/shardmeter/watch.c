@@ -409,7 +409,7 @@ const struct cli_command cli_cmd_watch = { .name = "watch",
 	"enough for --until, or nothing matched. A segment that goes away is waited for.\n"
 	"\n"
 	"\tshardmeter watch 'bot_*_total'\n"
-	"\tshardmeter watch -q -n 60 -u '== 0' jobs_running && echo drained\n"
+	"\tshardmeter watch -n 60 -u '== 0' jobs_running >/dev/null && echo drained\n"
 	"\tshardmeter watch --total --until 'rate > 100' bot_commands_total",
 	.options = (const struct cli_option[]){
 		[WATCH_INTERVAL] = { "interval", 'i', "SEC", "1",
@@ -420,6 +420,6 @@ const struct cli_command cli_cmd_watch = { .name = "watch",
 			"number, as in '>= 10'; with the word rate before it for the change per "
 			"second." },
 		[WATCH_FIELD] = { "field", 'f', "FIELD", "value",
-			"What to show of histograms: " FIELD_NAMES " (any pN)." },
+			"What to show of histograms: " FIELD_NAMES "." },
 		[WATCH_TOTAL] = { "total", 't', NULL, NULL, "One line: all that match, added up." },
 		{ NULL, 0, NULL, NULL, NULL } } };

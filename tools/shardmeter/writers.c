@@ -94,6 +94,15 @@ static size_t print_json(const struct cli *c, const struct sm_snapshot *s)
 	return n;
 }
 
+static int none(const struct cli *c, const char *path)
+{
+	const char *live = c->given[WRITERS_LIVE] ? "live " : "";
+
+	if (c->nargs)
+		return cli_fail(c, CLI_NOTHING, "no %swriter matches %s in %s", live, c->args[0], path);
+	return cli_fail(c, CLI_NOTHING, "there is no %swriter in %s", live, path);
+}
+
 static int run_writers(struct cli *c)
 {
 	const struct sm_snapshot *s;
@@ -110,10 +119,9 @@ static int run_writers(struct cli *c)
 		n = print_json(c, s);
 	else
 		n = print_table(c, s, &rc);
-	sm_snapshot_free(s);
 	if (!rc && n == 0)
-		rc = cli_fail(c, CLI_NOTHING,
-			c->nargs || c->given[WRITERS_LIVE] ? "no such writer" : "no writer yet");
+		rc = none(c, s->segment->path);
+	sm_snapshot_free(s);
 	return rc;
 }
 
