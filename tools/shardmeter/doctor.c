@@ -159,14 +159,17 @@ static void check_structure(struct doctor *d, const char *path)
 {
 	struct sm_diag diag = { 0 };
 	int found = sm_check(path, report_warning, d, &diag);
+	char remedy[SEL_PATH_MAX + 128];
 
+	snprintf(remedy, sizeof(remedy),
+		"\"shardmeter check\" lists them; stop its writers, then: shardmeter rm --segment=%s "
+		"--force",
+		path);
 	if (found == 0)
 		doctor_ok(d, "structure", "no findings");
 	else if (found > 0)
-		doctor_fail(d, CLI_DAMAGED, "structure",
-			"\"shardmeter check\" lists them; stop the writers, remove the segment, "
-			"start them again",
-			"%d finding%s", found, found == 1 ? "" : "s");
+		doctor_fail(d, CLI_DAMAGED, "structure", remedy, "%d finding%s", found,
+			found == 1 ? "" : "s");
 	else
 		doctor_fail(d, cli_code(found), "structure", "\"shardmeter check\" says more", "%s",
 			diag.message);
