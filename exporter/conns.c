@@ -23,6 +23,7 @@
 /* The kernel is asked about each connection in one of so many rounds of conns_watch(), so that a
  * thousand do not hold the mutex for long. */
 #define WATCH_SLICES		4u
+#define TAKING_NS		(2 * CLOCK_S)	/* more than any scraper needs that does take */
 #define SILENT_NS		(CLOCK_S / 2)	/* who wanted something would have said so */
 
 enum conn_state { CONN_WAITING, CONN_BUSY, CONN_IDLE };
@@ -35,6 +36,7 @@ struct conn {
 	int is_cut;
 	uint64_t since_ns;		/* in this state */
 	uint64_t deadline_ns;		/* of busy */
+	uint64_t takes_ns;		/* since then it takes an answer; 0: it does not */
 	int64_t received;		/* bytes, when it became idle */
 	struct in6_addr ip;		/* IPv4 mapped; zero: none */
 };
@@ -253,6 +255,7 @@ void conn_busy(struct conns *s, struct conn *c, uint64_t deadline_ns)
 {
 	pthread_mutex_lock(&s->mutex);
 	c->state = CONN_BUSY;
+	c->takes_ns = 0;
 	c->since_ns = clock_now();
 	c->deadline_ns = deadline_ns;
 	pthread_mutex_unlock(&s->mutex);
@@ -264,9 +267,35 @@ void conn_idle(struct conns *s, struct conn *c)
 
 	pthread_mutex_lock(&s->mutex);
 	c->state = CONN_IDLE;
+	c->takes_ns = 0;
 	c->since_ns = clock_now();
 	c->received = received;
 	pthread_mutex_unlock(&s->mutex);
+}
+
+void conn_takes(struct conns *s, struct conn *c)
+{
+	pthread_mutex_lock(&s->mutex);
+	c->takes_ns = clock_now();
+	pthread_mutex_unlock(&s->mutex);
+}
+
+int conns_cut_taker(struct conns *s, const struct conn *of)
+{
+	uint64_t now = clock_now();
+	struct conn *c, *victim = NULL;
+
+	pthread_mutex_lock(&s->mutex);
+	for (c = s->list; c; c = c->next)
+		if (!c->is_cut && c->takes_ns && c->is_local == of->is_local &&
+		    now > c->takes_ns + TAKING_NS && (!victim || c->takes_ns < victim->takes_ns))
+			victim = c;
+	if (victim) {
+		cut(s, victim);
+		s->stats.cut_for_room++;
+	}
+	pthread_mutex_unlock(&s->mutex);
+	return victim != NULL;
 }
 
 /* ---- all of them ---------------------------------------------------------------------------- */

@@ -58,6 +58,12 @@ int conn_is_unix(const struct conn *c);
 void conn_busy(struct conns *s, struct conn *c, uint64_t deadline_ns);
 void conn_idle(struct conns *s, struct conn *c);
 
+/* conn_takes - an answer is ready, and the client has to take it. conns_cut_taker - cut the one of
+ * of's kind (of this machine, or not) that has been taking one longest, if that is more than 2 s; 0 if
+ * there is none. */
+void conn_takes(struct conns *s, struct conn *c);
+int conns_cut_taker(struct conns *s, const struct conn *of);
+
 /* conns_watch - cut what is late. To be called a few times a second. */
 void conns_watch(struct conns *s, uint64_t now_ns);
 

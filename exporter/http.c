@@ -269,7 +269,7 @@ static unsigned check(struct exchange *x, const char *method, const char *versio
 		h->allowed_hosts, ret_why);
 	pthread_mutex_unlock(&h->mutex);
 	if (!status && x->target_rc < 0) {
-		*ret_why = x->target_rc == -ENOMEM ? "Out of memory." : "The path is malformed.";
+		*ret_why = x->target_rc == -ENOMEM ? "Out of memory." : "The path or the query is malformed.";
 		status = x->target_rc == -ENOMEM ? MHD_HTTP_INTERNAL_SERVER_ERROR :
 			MHD_HTTP_BAD_REQUEST;
 	}
@@ -280,13 +280,16 @@ static unsigned check(struct exchange *x, const char *method, const char *versio
 	return status;
 }
 
-/* Count a scrape, for as long as its answer is in memory. 0 if there are too many. */
+/* Count a scrape, for as long as its answer is in memory. Who does not take his has to go when others
+ * want one. 0 if there are too many. */
 static int begin_scrape(struct exchange *x)
 {
 	atomic_uint *scrapes = &x->http->scrapes[x->worker->lane];
+	const struct conn *conn = conn_of(x->connection);
 
 	x->is_scrape = 1;
-	return atomic_fetch_add(scrapes, 1) < atomic_load(&x->http->settings.max_requests);
+	return atomic_fetch_add(scrapes, 1) < atomic_load(&x->http->settings.max_requests) ||
+		(conn && conns_cut_taker(x->http->conns, conn));
 }
 
 static int is_slow(const struct exchange *x)
@@ -326,6 +329,7 @@ static void make_page(struct exchange *x)
 /* Answer with the page that was made, or with why there is none. */
 static enum MHD_Result answer_made(struct exchange *x)
 {
+	struct conn *conn = conn_of(x->connection);
 	enum MHD_Result rc;
 
 	if (x->rc == -ENOENT)
@@ -335,6 +339,8 @@ static enum MHD_Result answer_made(struct exchange *x)
 	if (x->page.status == MHD_HTTP_SERVICE_UNAVAILABLE && x->is_scrape)
 		atomic_fetch_add(&x->http->rejected, 1);
 	MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, KEEP_ALIVE_S);
+	if (conn && x->is_scrape)
+		conn_takes(x->http->conns, conn);
 	rc = answer(x, &x->page, 0);
 	memset(&x->page, 0, sizeof(x->page));
 	return rc;

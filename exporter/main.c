@@ -264,6 +264,15 @@ static int open_listeners(struct exporter *x)
 	return -EINVAL;
 }
 
+static void block_hangup(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(how, &set, NULL);
+}
+
 static void block_signals(sigset_t *set)
 {
 	sigemptyset(set);
@@ -389,8 +398,10 @@ static int start(struct exporter *x)
 	warn_unknown();
 	if (create_collector(x) < 0 || create_exposition(x) < 0)
 		return EXIT_USAGE;
-	if (x->o.once)
+	if (x->o.once) {
+		block_hangup(SIG_UNBLOCK);
 		return once(&x->pages, x->o.output);
+	}
 	if (geteuid() == 0 && !x->o.allow_root) {
 		log_error("cannot start as root: any user that can read the segment is enough; "
 			"--allow-root serves all the same");
@@ -423,9 +434,25 @@ static void stop(struct exporter *x)
 	collector_free(x->collector);
 }
 
-/* What is done without starting anything; -1 if there is more to do. */
-static int print_only(const struct options *o)
+/* What is wrong with the settings only together. */
+static int check_config(struct exporter *x)
 {
+	unsigned unknown = warn_unknown();
+
+	if (create_collector(x) < 0)
+		return EXIT_USAGE;
+	collector_free(x->collector);
+	puts(unknown ? "settings are in order, but for variables that set nothing" :
+		"settings are in order");
+	return 0;
+}
+
+/* What is done without starting anything; -1 if there is more to do. */
+static int print_only(struct exporter *x)
+{
+	const struct options *o = &x->o;
+	int code = 0;
+
 	if (o->help_man)
 		options_print_man(stdout);
 	else if (o->help)
@@ -434,11 +461,10 @@ static int print_only(const struct options *o)
 		printf("shardmeter-exporter %s (layout %s)\n", SHARDMETER_VERSION,
 			sm_layout_version());
 	else if (o->config_check)
-		puts(warn_unknown() ? "settings are in order, but for variables that set nothing" :
-			"settings are in order");
+		code = check_config(x);
 	else
 		return -1;
-	return fflush(stdout) == 0 ? 0 : EXIT_USAGE;
+	return fflush(stdout) == 0 ? code : EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -447,12 +473,17 @@ int main(int argc, char **argv)
 	struct buf errors = { 0 };
 	int code = EXIT_USAGE;
 
+	/* A terminal's or systemd's SIGHUP may come before all is set up. */
+	block_hangup(SIG_BLOCK);
+	/* A limit of file sizes is an error of write()'s. */
+	signal(SIGXFSZ, SIG_IGN);
+
 	/* Six threads with arenas of their own would keep six times the memory of one scrape. */
 	mallopt(M_ARENA_MAX, 2);
 	if (options_parse(&x.o, argc, argv, &errors) < 0 && !x.o.help && !x.o.version) {
 		print_errors(&errors);
 	} else {
-		code = print_only(&x.o);
+		code = print_only(&x);
 		if (code < 0) {
 			take_log_settings(&x.o);
 			code = start(&x);

@@ -45,11 +45,31 @@ static int write_all(int fd, const struct buf *b)
 	return 0;
 }
 
-/* The name does not end as the file's: collectors take *.prom. */
+/* A device or a pipe is written to. */
+static int write_through(const char *path, const struct buf *b)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY), rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = write_all(fd, b);
+	if (close(fd) < 0 && rc == 0)
+		rc = -errno;
+	return rc;
+}
+
+/* The name does not end as the file's: collectors take *.prom. Only a file is replaced: not a device, and
+ * not a link, whose maker wants the file elsewhere. */
 static int write_file(const char *path, const struct buf *b)
 {
 	char temporary[4096];
+	struct stat st;
 	int fd, rc;
+
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return write_through(path, b);
+	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		return -ELOOP;
 
 	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid()) >=
 	    sizeof(temporary))

@@ -47,6 +47,11 @@ static const char *check_listen(const char *text)
 	return listen_check(text) < 0 ? "of the form ADDRESS:PORT or unix:/PATH" : NULL;
 }
 
+static const char *check_file(const char *text)
+{
+	return *text ? NULL : "the name of a file";
+}
+
 static const char *check_path(const char *text)
 {
 	size_t i;
@@ -85,7 +90,8 @@ static const struct option_def table[] = {
 	{ "web.max-connections-per-ip", NUMBER, OPTION_LIVE, AT(max_connections_per_ip), "N", "64",
 	  1, 10000, NULL, "Connections from one address at once; the same beyond that." },
 	{ "web.max-requests", NUMBER, OPTION_LIVE, AT(max_requests), "N", "40", 1, 10000, NULL,
-	  "Scrapes answered at once; more get 503." },
+	  "Scrapes answered at once. One more takes the place of the answer that a client "
+	  "has been taking longest, if for more than 2 s; else it gets 503." },
 	{ "web.header-timeout", DURATION, OPTION_LIVE, AT(header_timeout_ms), "TIME", "5s",
 	  SECOND / 10, HOUR, NULL, "Time for a complete request from its first byte, or from the "
 	  "beginning of the connection." },
@@ -125,7 +131,7 @@ static const struct option_def table[] = {
 	  "Format of the log on stderr." },
 	{ "allow-root", FLAG, 0, AT(allow_root), NULL, "", 0, 0, NULL,
 	  "Serve although the user is root, which nothing here needs." },
-	{ "config", TEXT, OPTION_NO_FILE, AT(config), "FILE", "", 0, 0, NULL,
+	{ "config", TEXT, OPTION_NO_FILE, AT(config), "FILE", "", 0, 0, check_file,
 	  "Configuration file; see CONFIGURATION FILE in the manual page. Without it " OPTIONS_CONFIG_PATH ", if that "
 	  "exists." },
 	{ "config.check", FLAG, OPTION_ACTION, AT(config_check), NULL, "", 0, 0, NULL,
@@ -133,7 +139,7 @@ static const struct option_def table[] = {
 	  "if nothing is, else 2." },
 	{ "once", FLAG, OPTION_ACTION, AT(once), NULL, "", 0, 0, NULL,
 	  "Print the exposition and exit." },
-	{ "output", TEXT, OPTION_ACTION, AT(output), "FILE", "", 0, 0, NULL,
+	{ "output", TEXT, OPTION_ACTION, AT(output), "FILE", "", 0, 0, check_file,
 	  "With --once: write to this file instead of standard output. It is replaced as a whole, so "
 	  "that a textfile collector never sees a part." },
 	{ "version", FLAG, OPTION_ACTION, AT(version), NULL, "", 0, 0, NULL,

@@ -77,6 +77,8 @@ static const char *remedy(int rc)
 	case -ENOSPC:
 	case -EDQUOT:
 		return "make room there, choose another --storage.path, or --no-storage";
+	case -EFBIG:
+		return "raise the limit of file sizes (ulimit -f, LimitFSIZE=)";
 	default:
 		return NULL;
 	}

@@ -127,6 +127,14 @@ static int digits(const char *s, int n, int min, int max, int *ret)
 	return v < min || v > max ? -1 : 0;
 }
 
+static int days_of(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	int leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
 /* 2026-11-20T13:21:07.250Z, or with +01:00 at the end. */
 static int parse_rfc3339(const char *s, uint64_t *ret_ms)
 {
@@ -137,7 +145,7 @@ static int parse_rfc3339(const char *s, uint64_t *ret_ms)
 
 	if (strlen(s) < 20 || digits(s, 4, 1970, 9999, &tm.tm_year) < 0 || s[4] != '-' ||
 		digits(s + 5, 2, 1, 12, &tm.tm_mon) < 0 || s[7] != '-' ||
-		digits(s + 8, 2, 1, 31, &tm.tm_mday) < 0 || (s[10] != 'T' && s[10] != 't') ||
+		digits(s + 8, 2, 1, days_of(tm.tm_year, tm.tm_mon), &tm.tm_mday) < 0 || (s[10] != 'T' && s[10] != 't') ||
 		digits(s + 11, 2, 0, 23, &tm.tm_hour) < 0 || s[13] != ':' ||
 		digits(s + 14, 2, 0, 59, &tm.tm_min) < 0 || s[16] != ':' ||
 		digits(s + 17, 2, 0, 60, &tm.tm_sec) < 0)

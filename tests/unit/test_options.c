@@ -202,6 +202,8 @@ static void parse__bad_file__is_told_with_its_place(void **state)
 	assert_string_equal(error, expected);
 	assert_int_equal(PARSE("--config=/nowhere/at/all.yml"), -EINVAL);
 	assert_string_equal(error, "--config: /nowhere/at/all.yml does not exist");
+	assert_int_equal(PARSE("--config="), -EINVAL);
+	assert_non_null(strstr(error, "--config: \"\" is not the name of a file"));
 	assert_int_equal(PARSE("--config=/"), -EINVAL);
 	assert_string_equal(error, "/: Is a directory");
 }
