@@ -349,7 +349,8 @@ int config_read(const char *path, const struct config_reader *reader, struct buf
 	if (rc == 0)
 		rc = config_parse(text.data ? text.data : "", text.len, path, reader, errors);
 	else if (rc != -ENOENT)
-		buf_printf(errors, "%s: %s\n", path, strerror(-rc));
+		buf_printf(errors, "%s: %s\n", path, rc == -EINVAL ? "Not a regular file" :
+			strerror(-rc));
 	buf_free(&text);
 	return rc == 0 || rc == -ENOENT ? rc : -EINVAL;
 }

@@ -380,18 +380,31 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 	return answer_made(x);
 }
 
+/* Many parameters fill the library's memory of a connection, and without any it says nothing. */
+static void refuse_parameters(struct MHD_Connection *c)
+{
+	static const char text[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n"
+		"Content-Type: " PLAIN_TYPE "\r\nContent-Length: 21\r\n\r\nToo many parameters.\n";
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c,
+		MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (info && send(info->connect_fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+		shutdown(info->connect_fd, SHUT_WR);
+}
+
 /* The request line is there: an exchange begins. */
 static void *on_target(void *cls, const char *target, struct MHD_Connection *c)
 {
 	struct worker *w = cls;
 	struct exchange *x = calloc(1, sizeof(*x));
 
-	(void)c;
 	if (!x)
 		return NULL;
 	x->http = w->http;
 	x->worker = w;
 	x->target_rc = request_target(target, &x->target);
+	if (x->target_rc == -E2BIG)
+		refuse_parameters(c);
 	return x;
 }
 
@@ -549,6 +562,7 @@ int http_probe(struct http *h, uint64_t timeout_ms)
 
 static int start_worker(struct worker *w, const struct options *o)
 {
+	errno = 0;
 	w->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET |
 			MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
@@ -562,7 +576,7 @@ static int start_worker(struct worker *w, const struct options *o)
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, w,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, w,
 		MHD_OPTION_END);
-	return w->daemon ? 0 : -EIO;
+	return w->daemon ? 0 : errno ? -errno : -EIO;
 }
 
 /* Connections need descriptors: take what the hard limit gives. */

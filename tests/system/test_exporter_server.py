@@ -67,7 +67,8 @@ def test_malformed_requests_are_refused():
         for target, status in ((b'/metrics%00', 400), (b'/%', 400), (b'/%zz', 400),
                                (b'/metrics?a=%00', 400), (b'/%6detrics', 200), (b'/metrics?', 200),
                                (b'http://localhost/metrics', 400), (b'*', 400), (b'//metrics', 404),
-                               (b'/metrics?' + b'&'.join(b'a=%d' % i for i in range(100)), 400)):
+                               (b'/metrics?' + b'&'.join(b'a=%d' % i for i in range(100)), 400),
+                               (b'/metrics?' + b'&'.join(b'a=%d' % i for i in range(1200)), 400)):
             assert status_of(e, b'GET ' + target + b' HTTP/1.1\r\nHost: localhost\r\n') == status, \
                 target
         for host in (b'localhost\0.evil.example', b'localhost\0', b'\0', b'a' * 300,

@@ -204,6 +204,8 @@ static void parse__bad_file__is_told_with_its_place(void **state)
 	assert_string_equal(error, "--config: /nowhere/at/all.yml does not exist");
 	assert_int_equal(PARSE("--config="), -EINVAL);
 	assert_non_null(strstr(error, "--config: \"\" is not the name of a file"));
+	assert_int_equal(PARSE("--config=/dev/zero"), -EINVAL);
+	assert_string_equal(error, "/dev/zero: Not a regular file");
 	assert_int_equal(PARSE("--config=/"), -EINVAL);
 	assert_string_equal(error, "/: Is a directory");
 }
