@@ -82,7 +82,7 @@ static int one_registry(const char *segment, uint64_t number)
 				.flags = SM_OPEN_NO_ENVIRONMENT };
 	struct buf expected = { 0 };
 	struct sm_diag diag;
-	char name[24];
+	static char name[24];
 	struct sm *m;
 	int failed;
 
