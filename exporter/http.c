@@ -93,6 +93,7 @@ struct exchange {
 	struct worker *worker;
 	struct MHD_Connection *connection;
 	struct request_target target;
+	const char *target_end;		/* in the library's buffer */
 	int target_rc;
 	struct request_head head;
 	struct request r;
@@ -268,6 +269,9 @@ static unsigned check(struct exchange *x, const char *method, const char *versio
 	status = request_refuse(&x->head, method, version, conn && conn_is_unix(conn),
 		h->allowed_hosts, ret_why);
 	pthread_mutex_unlock(&h->mutex);
+	/* The version follows the target in the buffer, after one space: but for a NUL in the target. */
+	if (sees_line_ends && version != x->target_end + 1)
+		x->target_rc = x->target_rc < 0 ? x->target_rc : -EINVAL;
 	if (!status && x->target_rc < 0) {
 		*ret_why = x->target_rc == -ENOMEM ? "Out of memory." : "The path or the query is malformed.";
 		status = x->target_rc == -ENOMEM ? MHD_HTTP_INTERNAL_SERVER_ERROR :
@@ -402,6 +406,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *c)
 		return NULL;
 	x->http = w->http;
 	x->worker = w;
+	x->target_end = target + strlen(target);
 	x->target_rc = request_target(target, &x->target);
 	if (x->target_rc == -E2BIG)
 		refuse_parameters(c);

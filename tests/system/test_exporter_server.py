@@ -65,6 +65,7 @@ def test_malformed_requests_are_refused():
                     b'X: a\0b\r\n', b'X-\x01: a\r\n', b'X: \x7f\r\n'):
             assert status_of(e, get + bad) == 400, bad
         for target, status in ((b'/metrics%00', 400), (b'/%', 400), (b'/%zz', 400),
+                               (b'/metrics\0', 400), (b'/metrics\0?x', 400),
                                (b'/metrics?a=%00', 400), (b'/%6detrics', 200), (b'/metrics?', 200),
                                (b'http://localhost/metrics', 400), (b'*', 400), (b'//metrics', 404),
                                (b'/metrics?' + b'&'.join(b'a=%d' % i for i in range(100)), 400),
